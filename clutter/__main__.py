@@ -1,0 +1,7 @@
+"""``python -m clutter``: the same as the command ``clutter``."""
+
+import sys
+
+from clutter.cli import main
+
+sys.exit(main())

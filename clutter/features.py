@@ -1,0 +1,465 @@
+"""Lines of text -> numbers, the same for training and for inference.
+
+A line is described by what it says (hashes of its character n-grams, which the
+model turns into a learned vector), by its shape (length, punctuation, digits,
+capitals, first and last character) and by its page (place, repetition, and how
+much of its wording returns in the page's long lines: a headline's does, a
+teaser's does not).
+
+Everything here is numpy on whole batches of pages: the text of many lines is
+viewed as one array of code points, the hash of every n-gram at every position
+is built by vector operations (the order n from the order n - 1), and sums per
+line come from ``reduceat`` and ``bincount``. There is no Python loop over
+characters, lines or n-grams.
+"""
+
+from __future__ import annotations
+
+import functools
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.floating[Any]]
+
+ORDERS = (2, 3, 4, 5)
+"""Lengths of the character n-grams."""
+
+BUCKET_BITS = 18
+"""An n-gram's hash is one of 2**18 buckets."""
+
+LINE_LIMIT = 4096
+"""Characters of a line that are looked at; the rest of a longer line counts in its length only."""
+
+LONG = 90
+"""Width from which a line counts as long: most are paragraphs."""
+
+TEXT = 120
+"""Width from which a line is text whose wording a headline may share."""
+
+_CLASSES = ["other", "space", "lower", "upper", "letter", "ideograph", "digit", "terminal", "comma",
+            "colon", "quote", "dash", "symbol", "bracket", "web", "currency", "mark", "ignored",
+            "newline"]  # fmt: skip
+_CLASS = {name: number for number, name in enumerate(_CLASSES)}
+N_CLASSES = len(_CLASSES)
+
+_BY_CHARACTER = {
+    "terminal": ".!?…。．！？؟۔।॥։።‥",
+    "comma": ",;،؛、，；",
+    "colon": ":：",
+    "quote": "\"'«»“”„‟‘’‚‹›「」『』《》〈〉`´",
+    "dash": "-‐‑‒–—―־",
+    "symbol": "|¦•·●○▪▫■□▶►▸▼▲◄◀→←↑↓★☆✓✔✕✖×>‣・~^+*<",
+    "bracket": "()[]{}（）［］【】〔〕",
+    "web": "@#/\\_=&%©®™№§",
+    "newline": "\n\r",
+}
+_BY_CATEGORY = {
+    "Ll": "lower", "Lu": "upper", "Lt": "upper", "Lo": "letter", "Lm": "letter",
+    "Mn": "mark", "Mc": "mark", "Me": "mark", "Nd": "digit", "Nl": "digit", "No": "digit",
+    "Sc": "currency", "Sm": "symbol", "So": "symbol", "Sk": "symbol",
+    "Zs": "space", "Zl": "space", "Zp": "space", "Cf": "ignored",
+    "Pi": "quote", "Pf": "quote", "Ps": "bracket", "Pe": "bracket", "Pd": "dash",
+}  # fmt: skip
+
+
+@functools.cache
+def character_tables() -> tuple[NDArray[np.uint8], NDArray[np.uint32]]:
+    """Class and folded code point of every character of the basic plane.
+
+    Folding lowers case, maps every digit of every script to 0 and every white
+    space to a blank.
+    """
+    plane = [chr(code) for code in range(65536)]
+    by_category = {key: _CLASS[name] for key, name in _BY_CATEGORY.items()}
+    classes = np.array([by_category.get(c, 0) for c in map(unicodedata.category, plane)], np.uint8)
+    for name, characters in _BY_CHARACTER.items():
+        classes[[ord(c) for c in characters]] = _CLASS[name]
+    for first, last in ((0x3040, 0x30FF), (0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0xF900, 0xFAFF)):
+        block = classes[first : last + 1]
+        block[block == _CLASS["letter"]] = _CLASS["ideograph"]
+    classes[[0x09, 0x0B, 0x0C, 0x1C, 0x1D, 0x1E, 0x1F, 0x85]] = _CLASS["space"]
+    classes[[*range(0x600, 0x606), 0x6DD, 0x70F, 0x8E2]] = 0  # format characters with ink
+    folded = np.arange(65536, dtype=np.uint32)
+    upper = np.flatnonzero(classes == _CLASS["upper"])
+    folded[upper] = [ord(plane[code].lower()[0]) for code in upper.tolist()]
+    folded[classes == _CLASS["digit"]] = ord("0")
+    folded[classes == _CLASS["space"]] = ord(" ")
+    return classes, folded
+
+
+def _classify(codes: NDArray[np.uint32]) -> NDArray[np.uint8]:
+    classes = character_tables()[0].take(codes, mode="clip")
+    if codes.size and codes.max() > 0xFFFF:
+        classes[codes > 0xFFFF] = _CLASS["letter"]
+        classes[(codes >= 0x1F000) & (codes < 0x1FC00)] = _CLASS["symbol"]
+        classes[(codes >= 0x20000) & (codes < 0x40000)] = _CLASS["ideograph"]
+        classes[(codes >= 0xE0000) & (codes <= 0xE0FFF)] = _CLASS["ignored"]
+    return classes
+
+
+SECTION_LINES = 4096
+SECTION_CHARACTERS = 1 << 19
+"""A page longer than either is labelled in sections, so that memory stays bounded."""
+
+
+@dataclass(frozen=True)
+class Lines:
+    """The non-blank lines of a batch of pages.
+
+    ``codes`` holds the code points of all pages, one after another, each page
+    closed by a newline, and ``classes`` their character classes. ``start`` and
+    ``end`` (one entry a line) are positions in ``codes``. ``sections`` (sections + 1)
+    says at which line each section begins: a section is a page, or a part of a very
+    long one, and is what a line's place and neighbours are counted in.
+    """
+
+    codes: NDArray[np.uint32]
+    classes: NDArray[np.uint8]
+    start: Ints
+    end: Ints
+    sections: Ints
+
+    def part(self, first: int, stop: int) -> Lines:
+        """The sections from ``first`` up to ``stop``, sharing the same code points."""
+        a, b = self.sections[first], self.sections[stop]
+        bounds = self.sections[first : stop + 1] - a
+        return Lines(self.codes, self.classes, self.start[a:b], self.end[a:b], bounds)
+
+
+@dataclass(frozen=True)
+class Pages:
+    """Where the non-blank lines of each page of a batch stand.
+
+    ``number`` (one entry a line) is the 1-based number among all lines of its page,
+    blank ones counted; page i owns the lines ``first[i]`` up to ``first[i + 1]``, and
+    its text begins at position ``offset[i]`` of ``lines.codes``.
+    """
+
+    lines: Lines
+    number: Ints
+    first: Ints
+    offset: Ints
+
+
+def code_points(text: str) -> NDArray[np.uint32]:
+    """The text as an array of code points; lone surrogates stay what they are."""
+    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
+
+
+def split(texts: Sequence[str]) -> Pages:
+    r"""Find the non-blank lines of each text.
+
+    A line ends at ``\n``, ``\r\n`` or ``\r``. A line of nothing but white space,
+    zero-width or direction marks is blank.
+    """
+    codes = code_points("".join([text + "\n" for text in texts]))
+    sizes = np.fromiter(map(len, texts), np.int64, len(texts)) + 1
+    offset = np.cumsum(sizes) - sizes
+    classes = _classify(codes)
+    breaks = np.flatnonzero(classes == _CLASS["newline"])
+    # \r\n is one break: the line ends at \r and the next starts behind \n
+    feed = np.zeros(breaks.size, bool)
+    feed[1:] = (codes[breaks[1:]] == 10) & (codes[breaks[1:] - 1] == 13)
+    end = breaks[~feed]
+    behind = breaks + 1
+    behind[:-1][feed[1:]] += 1
+    start = np.concatenate(([0], behind[~feed][:-1])) if end.size else end
+    page = np.searchsorted(offset, start, side="right") - 1
+    number = np.arange(start.size) - np.searchsorted(page, np.arange(len(texts)))[page] + 1
+    hidden = (
+        (classes == _CLASS["space"])
+        | (classes == _CLASS["ignored"])
+        | (classes == _CLASS["newline"])
+    )
+    some = np.logical_or.reduceat(~hidden, start) if start.size else np.zeros(0, bool)
+    start, end, number, page = start[some], end[some], number[some], page[some]
+    first = np.searchsorted(page, np.arange(len(texts) + 1))
+    # a section ends with its page, or where it would grow too long
+    index = np.arange(start.size) - first[page]
+    spent = start - offset[page]
+    part = index // SECTION_LINES + spent // SECTION_CHARACTERS
+    new = np.flatnonzero((np.diff(page) != 0) | (np.diff(part) != 0)) + 1
+    sections = np.concatenate(([0], new, [start.size])) if start.size else np.zeros(1, np.int64)
+    return Pages(Lines(codes, classes, start, end, sections), number, first, offset)
+
+
+@dataclass(frozen=True)
+class Stream:
+    """The visible text of the lines, folded: what the hashes and counts are taken from.
+
+    Runs of white space are one blank, none stands at a line's ends, marks without
+    width are gone, and each line is closed by a newline; one more stands before the
+    first. ``first`` is the position of each line's first character and ``last`` that
+    of its newline.
+    """
+
+    codes: NDArray[np.uint32]
+    classes: NDArray[np.uint8]
+    line: Ints
+    first: Ints
+    last: Ints
+
+
+def _stream(lines: Lines) -> Stream:
+    count = lines.start.size
+    begin = lines.start
+    length = np.minimum(lines.end - lines.start, LINE_LIMIT)
+    # positions of the characters to keep: each line's, and one for its newline
+    sizes = length + 1
+    closing = np.cumsum(sizes)
+    line = np.repeat(np.arange(count), sizes)
+    position = np.arange(closing[-1]) + np.repeat(begin - closing + sizes, sizes)
+    closing -= 1
+    classes = lines.classes[position]
+    codes = lines.codes[position]
+    classes[closing] = _CLASS["newline"]
+    codes[closing] = 10
+    keep = classes != _CLASS["ignored"]
+    if not keep.all():
+        codes, classes, line = codes[keep], classes[keep], line[keep]
+    space = classes == _CLASS["space"]
+    blank = space | (classes == _CLASS["newline"])
+    drop = space.copy()
+    drop[1:] &= blank[:-1]  # a blank after a blank or a newline, or at the very start
+    keep = ~drop
+    if not keep.all():
+        codes, classes, line, space = codes[keep], classes[keep], line[keep], space[keep]
+    drop = space
+    drop[:-1] &= classes[1:] == _CLASS["newline"]  # a blank before a newline
+    if drop.any():
+        keep = ~drop
+        codes, classes, line = codes[keep], classes[keep], line[keep]
+    folded = character_tables()[1].take(codes, mode="clip")
+    if codes.max() > 0xFFFF:
+        folded = np.where(codes > 0xFFFF, codes, folded)
+    folded = np.concatenate((np.array([10], np.uint32), folded))
+    classes = np.concatenate((np.array([_CLASS["newline"]], np.uint8), classes))
+    line = np.concatenate((np.array([0]), line))
+    last = np.flatnonzero(classes == _CLASS["newline"])
+    return Stream(folded, classes, line, last[:-1] + 1, last[1:])
+
+
+def _hashes(stream: Stream) -> list[NDArray[np.uint32]]:
+    """A 32-bit hash for the n-gram that ends at each position, for each order.
+
+    The newlines around a line are part of its n-grams, so that its first and last
+    words are told from others. N-grams that would reach into the next line get
+    hash 0.
+    """
+    codes = stream.codes
+    base = codes * np.uint32(0x9E3779B1)
+    base ^= base >> np.uint32(15)
+    rolling = base
+    hashes = []
+    newlines = stream.first - 1
+    for order in range(2, ORDERS[-1] + 1):
+        longer = np.zeros_like(base)
+        np.multiply(rolling[:-1], np.uint32(0x85EBCA6B), out=longer[1:])
+        longer[1:] ^= base[1:]
+        rolling = longer
+        mixed = rolling * np.uint32(0xC2B2AE35)
+        mixed ^= mixed >> np.uint32(13)
+        mixed *= np.uint32(0x27D4EB2F)
+        for inside in range(1, order - 1):
+            crossing = newlines + inside
+            mixed[crossing[crossing < mixed.size]] = 0
+        hashes.append(mixed)
+    return hashes
+
+
+def _share(counts: Floats, total: Floats) -> Floats:
+    return counts / np.maximum(total, 1)
+
+
+FIRST_LAST = tuple(range(N_CLASSES - 2))
+SHAPE_NAMES = (
+    ["log width", "sqrt width", "log words", "word length", "capitalised share", "cut"]
+    + [f"share {name}" for name in _CLASSES[:-2]]
+    + [f"log {name}" for name in ("digit", "terminal", "comma", "quote", "upper")]
+    + [f"first {_CLASSES[c]}" for c in FIRST_LAST]
+    + [f"last {_CLASSES[c]}" for c in FIRST_LAST]
+    + ["log same", "same before", "same after"]
+    + ["overlap 4", "overlap 8"]
+    + ["place", "log from start", "log from end", "text before", "log lines", "log text",
+       "share long", "width to longest", "width to mean", "log to long above", "log to long below"]
+)  # fmt: skip
+N_SHAPE = len(SHAPE_NAMES)
+
+
+@dataclass(frozen=True)
+class Features:
+    """Features of the lines of a batch.
+
+    ``buckets`` (orders, positions) are the hash buckets of all n-grams, line after
+    line; line i owns the positions ``first[i]`` up to ``first[i + 1]``. ``shape``
+    (lines, N_SHAPE) is the rest; ``sections`` (sections + 1) are the bounds of the sections.
+    """
+
+    buckets: NDArray[np.uint32]
+    first: Ints
+    shape: Floats
+    sections: Ints
+
+
+def features(lines: Lines) -> Features:
+    """Features of every line."""
+    count = lines.start.size
+    if count == 0:
+        empty = np.zeros((0, N_SHAPE), np.float32)
+        return Features(
+            np.zeros((len(ORDERS), 0), np.uint32), np.zeros(1, np.int64), empty, lines.sections
+        )
+    stream = _stream(lines)
+    hashes = _hashes(stream)
+    buckets = np.stack(hashes)[:, 1:] >> np.uint32(32 - BUCKET_BITS)
+    first = np.concatenate((stream.first, [stream.codes.size])) - 1
+    shape = np.empty((count, N_SHAPE), np.float32)
+    width = _line_shape(lines, stream, shape)
+    column = SHAPE_NAMES.index("log same")
+    section = np.repeat(np.arange(lines.sections.size - 1), np.diff(lines.sections))
+    _repetition(lines, section, stream, hashes, width, shape[:, column:])
+    _place(lines, section, width, shape[:, column + 5 :])
+    return Features(buckets, first, shape, lines.sections)
+
+
+def _line_shape(lines: Lines, stream: Stream, shape: Floats) -> Floats:
+    count = lines.start.size
+    classes = stream.classes
+    cells = np.bincount(stream.line * N_CLASSES + classes, minlength=count * N_CLASSES)
+    counts = cells[: count * N_CLASSES].reshape(count, N_CLASSES).astype(np.float32)
+    total = counts[:, :-2].sum(axis=1)
+    cut = np.maximum(lines.end - lines.start - LINE_LIMIT, 0).astype(np.float32)
+    width: Floats = total + 1.5 * counts[:, _CLASS["ideograph"]] + cut
+    letter = _LETTER[classes]
+    begins = letter[1:] & ~letter[:-1]
+    at = np.flatnonzero(begins) + 1
+    words = np.bincount(stream.line[at], minlength=count).astype(np.float32)
+    capital = at[classes[at] == _CLASS["upper"]]
+    capitals = np.bincount(stream.line[capital], minlength=count).astype(np.float32)
+    letters = counts[:, _LETTER].sum(axis=1)
+    columns = [
+        np.log1p(width),
+        np.sqrt(width),
+        np.log1p(words),
+        np.minimum(_share(letters, words), 30),
+        _share(capitals, words),
+        np.log1p(cut),
+    ]
+    shape[:, : len(columns)] = np.stack(columns, axis=1)
+    column = len(columns)
+    shape[:, column : column + N_CLASSES - 2] = _share(counts[:, :-2], total[:, None])
+    column += N_CLASSES - 2
+    some = [_CLASS[name] for name in ("digit", "terminal", "comma", "quote", "upper")]
+    shape[:, column : column + 5] = np.log1p(counts[:, some])
+    column += 5
+    ends = np.eye(N_CLASSES, len(FIRST_LAST), dtype=np.float32)
+    shape[:, column : column + len(FIRST_LAST)] = ends[classes[stream.first]]
+    column += len(FIRST_LAST)
+    shape[:, column : column + len(FIRST_LAST)] = ends[classes[stream.last - 1]]
+    return width
+
+
+_LETTER = np.isin(np.arange(N_CLASSES), [_CLASS[c] for c in ("lower", "upper", "letter", "mark")])
+
+
+def _repetition(
+    lines: Lines,
+    section: Ints,
+    stream: Stream,
+    hashes: list[NDArray[np.uint32]],
+    width: Floats,
+    out: Floats,
+) -> None:
+    count = lines.start.size
+    total = np.add.reduceat(hashes[2].astype(np.uint64), stream.first)
+    total += np.add.reduceat(hashes[0].astype(np.uint64) << np.uint64(20), stream.first)
+    total ^= (section.astype(np.uint64) + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
+    _, earliest, group, same = np.unique(
+        total, return_index=True, return_inverse=True, return_counts=True
+    )
+    out[:, 0] = np.log(same[group])
+    out[:, 1] = earliest[group] < np.arange(count)
+    out[:, 2] = (same[group] > 1) & (earliest[group] == np.arange(count))
+    _overlap(lines, stream, hashes[2], width >= TEXT, out[:, 3:5])
+
+
+def _overlap(
+    lines: Lines, stream: Stream, four: NDArray[np.uint32], long: NDArray[np.bool_], out: Floats
+) -> None:
+    """Share of each short line's n-grams, of orders 4 and 8, that a long line of the
+    section has too: shape (lines, 2). Long lines get 0.
+
+    Every section has a table of its own, sized by the section alone, so that what a
+    line gets does not depend on the pages that happen to be in the same batch.
+    """
+    eight = np.zeros_like(four)
+    np.multiply(four[:-4], np.uint32(0x85EBCA6B), out=eight[4:])
+    eight ^= four
+    eight[4:][four[:-4] == 0] = 0
+    eight[four == 0] = 0
+    for inside in (2, 3):  # the first half would reach into the line before
+        behind = stream.first + inside
+        eight[behind[behind < eight.size]] = 0
+    ends = np.concatenate((stream.first, [stream.codes.size]))[lines.sections]
+    ends[0] = 0
+    spans = np.diff(ends)
+    room = spans.copy()
+    room[0] -= 1  # the newline before the first line
+    sizes = 4 << np.ceil(np.log2(np.maximum(room, 16))).astype(np.int64)
+    begin = np.repeat((np.cumsum(sizes) - sizes).astype(np.uint32), spans)
+    mask = np.repeat((sizes - 1).astype(np.uint32), spans)
+    of_long = long[stream.line]
+    for column, grams in enumerate((four, eight)):
+        key = grams >> np.uint32(7)
+        key &= mask
+        key += begin
+        # half of the n-grams of long lines, chosen by their hash, tell as much in less
+        # time; those that reach over a line's end have hash 0 and are left out with the
+        # other half
+        chosen = (grams & np.uint32(1 << 5)) != 0
+        returns = np.zeros(sizes.sum(), np.uint8)
+        returns[key[of_long & chosen]] = 1
+        asked = np.flatnonzero(chosen & ~of_long)
+        running = np.zeros(asked.size + 1, np.int32)
+        np.cumsum(returns.take(key[asked]), out=running[1:])
+        bounds = np.searchsorted(asked, np.append(stream.first, stream.codes.size))
+        out[:, column] = np.diff(running[bounds]) / np.maximum(np.diff(bounds), 1)
+
+
+def _place(lines: Lines, section: Ints, width: Floats, out: Floats) -> None:
+    bounds = lines.sections
+    sizes = np.diff(bounds)
+    inside = sizes[section]
+    index = np.arange(lines.start.size) - bounds[section]
+    running = np.concatenate(([0.0], np.cumsum(width, dtype=np.float64)))
+    whole = (running[bounds[1:]] - running[bounds[:-1]])[section]
+    before = running[:-1] - running[bounds[section]]
+    filled = np.flatnonzero(sizes)
+    longest = np.zeros(sizes.size, np.float32)
+    longest[filled] = np.maximum.reduceat(width, bounds[filled])
+    long = np.bincount(section, weights=width * (width >= LONG), minlength=sizes.size)
+    out[:, 0] = index / inside
+    out[:, 1] = np.log1p(index)
+    out[:, 2] = np.log1p(inside - 1 - index)
+    out[:, 3] = before / whole
+    out[:, 4] = np.log(inside)
+    out[:, 5] = np.log(whole)
+    out[:, 6] = long[section] / whole
+    out[:, 7] = width / longest[section]
+    out[:, 8] = np.log1p(width) - np.log1p(whole / inside)
+    # how far the nearest long line above and below is, or the section's edge
+    here = np.arange(width.size)
+    above = np.maximum.accumulate(np.where(width >= LONG, here, -1))
+    above = np.concatenate(([-1], above[:-1]))
+    above = np.maximum(above, bounds[section] - 1)
+    below = np.minimum.accumulate(np.where(width >= LONG, here, width.size)[::-1])[::-1]
+    below = np.concatenate((below[1:], [width.size]))
+    below = np.minimum(below, bounds[section + 1])
+    out[:, 9] = np.log(here - above)
+    out[:, 10] = np.log(below - here)

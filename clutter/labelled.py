@@ -1,0 +1,295 @@
+"""The labelled-file format: one page a file, one label a line, edited by hand.
+
+Training starts from pages that a person has labelled, and such files are written in
+an editor and compared by git, so the format is plain text (README.md shows one): head
+lines ``# key: value``, then ``label<TAB>text`` for every line of the page, with the
+page's blank lines left where they are, because they carry information. This room
+reads, checks and writes it. Checking reports everything that is wrong in all the
+files at once: who labels a hundred pages wants one list, not a hundred runs.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+import itertools
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+from urllib.parse import urlsplit
+
+import numpy as np
+
+from clutter import features
+from clutter.page import LABELS, Page
+
+UNLABELLED = "?"
+"""The label of a line that nobody has labelled yet; it is not trained on."""
+
+LINE_BREAK = re.compile(r"\r\n|\n|\r")
+"""What ends a line, here as everywhere: no other character does."""
+
+_KNOWN = (*LABELS, UNLABELLED)
+_HEAD = re.compile(r"# ([^\s:]+):\s*(.*?)\s*")
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_serial = itertools.count()
+
+
+class LabelledError(ValueError):
+    """Labelled files that cannot be used.
+
+    ``problems`` has one entry, "file:line: what is wrong", for every malformed place;
+    the message is all of them, one a line.
+    """
+
+    def __init__(self, problems: Iterable[str]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(self.problems))
+
+
+@dataclass(frozen=True)
+class LabelledPage:
+    """A page with a label for every line.
+
+    ``name`` is the file's, ``head`` holds the head lines. ``lines`` are all lines of
+    the page, blank ones too, without their line breaks; ``labels`` has one entry a
+    line: one of ``clutter.LABELS``, "?" for unlabelled, "" for a blank line.
+    """
+
+    name: str
+    head: dict[str, str]
+    lines: tuple[str, ...]
+    labels: tuple[str, ...]
+
+    @property
+    def text(self) -> str:
+        """The page as a model sees it."""
+        return "\n".join(self.lines)
+
+    @property
+    def lang(self) -> str:
+        """The head's language code, or "und" (undetermined)."""
+        return self.head.get("lang") or "und"
+
+    @property
+    def site(self) -> str:
+        """The head's ``site``, else the host of its ``url``, else the page's name.
+
+        Pages of one site look alike: they go to training or to testing together.
+        """
+        return self.head.get("site") or _host(self.head.get("url", "")) or self.name
+
+
+def read(path: str | os.PathLike[str]) -> LabelledPage:
+    """Read a labelled file.
+
+    Raises LabelledError with everything that is malformed in it; OSError where it
+    cannot be read.
+    """
+    name = os.fspath(path)
+    data = Path(path).read_bytes()
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = len(LINE_BREAK.findall(data[: error.start].decode("utf-8"))) + 1
+        byte = data[error.start]
+        raise LabelledError(
+            [f"{name}:{line}: not UTF-8: byte 0x{byte:02x} at position {error.start}"]
+        ) from None
+    return parse(text, name)
+
+
+def read_all(paths: Iterable[str | os.PathLike[str]]) -> list[LabelledPage]:
+    """Read files, and every ``.tsv`` file in and below folders, sorted; each file once.
+
+    Raises LabelledError with everything that is malformed in any of them, or where a
+    folder holds no labelled file; OSError where something cannot be read.
+    """
+    files: dict[str, None] = {}
+    problems: list[str] = []
+    for path in [os.fspath(path) for path in paths]:
+        if not os.path.isdir(path):
+            files[path] = None
+            continue
+        found = files_below(path, ".tsv")
+        files |= dict.fromkeys(found)
+        if not found:
+            problems.append(f"{path}: no .tsv file in this folder or below")
+    pages = []
+    for file in files:
+        try:
+            pages.append(read(file))
+        except LabelledError as error:
+            problems += error.problems
+    if problems:
+        raise LabelledError(problems)
+    return pages
+
+
+def parse(text: str, name: str) -> LabelledPage:
+    """The page that the text of a labelled file describes.
+
+    Raises LabelledError with everything that is malformed in it; ``name`` is the name
+    that its messages, and the page, carry.
+    """
+    rows = LINE_BREAK.split(text)
+    if rows[-1] == "":  # the last line break ends the last line
+        rows.pop()
+    filled = _filled(rows)
+    if rows and filled[0]:
+        rows[0] = rows[0].removeprefix("\ufeff")  # some editors put a byte order mark first
+    start = next((i for i, row in enumerate(rows) if not row.startswith("#")), len(rows))
+    head: dict[str, str] = {}
+    problems: list[str] = []
+    for number, row in enumerate(rows[:start], 1):
+        match = _HEAD.fullmatch(row)
+        if match is None:
+            problems.append(f'{name}:{number}: a head line reads "# key: value"')
+        elif match[1] in head:
+            problems.append(f"{name}:{number}: a second head line {match[1]!r}")
+        else:
+            head[match[1]] = match[2]
+    cells = [row.partition("\t") for row in rows]
+    has_text = _filled([cell[2] for cell in cells])
+    lines: list[str] = []
+    labels: list[str] = []
+    for i in range(start, len(rows)):
+        label, tab, line = cells[i]
+        if not filled[i]:
+            label, line = "", rows[i]
+        elif rows[i].startswith("# "):
+            problems.append(f"{name}:{i + 1}: a head line below the first line of the page")
+        elif not tab:
+            problems.append(f"{name}:{i + 1}: no tab between label and text")
+        elif label not in _KNOWN:
+            problems.append(f"{name}:{i + 1}: {unknown_label(label)}, ? (unlabelled)")
+        elif not has_text[i]:
+            problems.append(f"{name}:{i + 1}: no text behind the label {label!r}")
+        lines.append(line)
+        labels.append(label)
+    if not any(filled[start:]):
+        problems.append(f"{name}:{len(rows) + 1}: the page has no lines")
+    if problems:
+        raise LabelledError(problems)
+    return LabelledPage(name, head, tuple(lines), tuple(labels))
+
+
+def format_page(page: LabelledPage) -> str:
+    """The text of a page's labelled file: ``parse`` gives the same page back.
+
+    Raises ValueError where it could not: a line or head value with a line break in
+    it, an unknown label, a label on a blank line, a head value with space around it.
+    """
+    rows = []
+    for key, value in page.head.items():
+        match = _HEAD.fullmatch(f"# {key}: {value}")
+        if match is None or match.groups() != (key, value) or LINE_BREAK.search(value):
+            raise ValueError(f"{page.name}: not a head line: {key!r}: {value!r}")
+        rows.append(f"# {key}: {value}".rstrip())
+    if LINE_BREAK.search("".join(page.lines)):
+        raise ValueError(f"{page.name}: a line holds a line break")
+    filled = _filled(page.lines)
+    for label, line, full in zip(page.labels, page.lines, filled, strict=True):
+        if full and label not in _KNOWN:
+            raise ValueError(f"{page.name}: {unknown_label(label)}, ? (unlabelled)")
+        if label and not full:
+            raise ValueError(f"{page.name}: label {label!r} on a blank line")
+        rows.append(f"{label}\t{line}" if full else line)
+    return "\n".join(rows) + "\n"
+
+
+def write(page: LabelledPage, path: str | os.PathLike[str]) -> None:
+    """Write a labelled file, whole or not at all; lone surrogates become U+FFFD.
+
+    Raises ValueError as ``format_page`` does; OSError where it cannot be written.
+    """
+    data = utf8(format_page(page))
+    with replacing(path) as file:
+        file.write(data)
+
+
+def from_page(page: Page, name: str, head: Mapping[str, str] | None = None) -> LabelledPage:
+    """The labelled page of a model's guess: the file to correct by hand.
+
+    All lines of ``page.text`` are kept, blank ones too.
+    """
+    lines = LINE_BREAK.split(page.text)
+    labels = [""] * len(lines)
+    for line in page.lines:
+        labels[line.number - 1] = line.label
+    return LabelledPage(name, dict(head or {}), tuple(lines), tuple(labels))
+
+
+def unknown_label(label: str, known: Sequence[str] = LABELS) -> str:
+    """What to say of a label that does not exist: the nearest one, and all there are."""
+    near = difflib.get_close_matches(label.strip().lower(), known, 1, 0.5)
+    hint = f" (did you mean {near[0]!r}?)" if near else ""
+    return f"unknown label {label[:40]!r}{hint}; there are {', '.join(known)}"
+
+
+def files_below(folder: str | os.PathLike[str], suffix: str) -> list[str]:
+    """Files in a folder and below whose names end in ``suffix``, sorted by path.
+
+    Raises OSError where a folder cannot be read.
+    """
+
+    def refuse(error: OSError) -> None:
+        raise error
+
+    found = [
+        os.path.join(root, name)
+        for root, _, names in os.walk(folder, onerror=refuse)
+        for name in names
+        if name.endswith(suffix)
+    ]
+    return sorted(found, key=lambda path: Path(path).parts)
+
+
+def utf8(text: str) -> bytes:
+    """UTF-8 for any str: lone surrogates, which UTF-8 cannot hold, become U+FFFD."""
+    return _SURROGATE.sub("\ufffd", text).encode("utf-8")
+
+
+@contextlib.contextmanager
+def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
+    """A file to write bytes to, that takes its name only once it is complete.
+
+    Where the block raises, what stood at ``path`` before is untouched.
+    """
+    target = Path(os.path.realpath(path))
+    if target.exists() and not target.is_file():
+        with open(path, "wb") as file:  # a device or a pipe: nothing to replace
+            yield file
+        return
+    # a short name of its own: the target's may be as long as names can be
+    partial = target.with_name(f".clutter-{os.getpid()}-{next(_serial)}.part")
+    try:
+        with open(partial, "wb") as file:
+            yield file
+        if target.exists():
+            partial.chmod(target.stat().st_mode & 0o7777)
+        partial.replace(target)
+    except OSError as error:
+        if str(error.filename) == str(partial):
+            error.filename = os.fspath(path)  # the name that the caller knows
+        raise
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _filled(lines: Sequence[str]) -> list[bool]:
+    """Which lines are not blank, as the model sees it."""
+    filled = np.zeros(len(lines), bool)
+    filled[features.split(["\n".join(lines)]).number - 1] = True
+    return filled.tolist()
+
+
+def _host(url: str) -> str:
+    try:
+        host = urlsplit(url if "//" in url else f"//{url}").hostname or ""
+    except ValueError:
+        return ""
+    return host.removeprefix("www.")

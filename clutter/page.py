@@ -1,0 +1,133 @@
+"""What comes back for one page: its lines with their labels, and the clean text.
+
+A :class:`Page` keeps the text as it was given and says of every non-blank line
+what it is and how sure the model is. Nothing is rewritten: a line's text is the
+input's, character for character, and the clean text is made of whole lines.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Collection
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+LABELS = ("body", "title", "meta", "nav", "comment", "ad", "teaser", "notice")
+"""What a line can be; README.md and labelled/README.md say what each means."""
+
+KEPT = ("title", "body")
+"""The labels of the clean text, unless told otherwise."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A labelled line: ``number`` is its 1-based place among all lines of the input,
+    blank ones counted; ``confidence`` is the probability of ``label``."""
+
+    number: int
+    text: str
+    label: str
+    confidence: float
+
+
+class Page:
+    """A labelled page.
+
+    ``probabilities`` is float32 of shape (lines, labels), a row for every non-blank
+    line, each summing to 1, with columns as ``labels``. ``number``, ``start`` and
+    ``end`` (int64, one entry a line) tell where the lines stand in ``text``: their
+    1-based number, the position of their first character and the one behind their last.
+    """
+
+    __slots__ = ("__dict__", "end", "labels", "number", "probabilities", "start", "text")
+
+    def __init__(
+        self,
+        text: str,
+        number: NDArray[np.int64],
+        start: NDArray[np.int64],
+        end: NDArray[np.int64],
+        probabilities: NDArray[np.float32],
+        labels: tuple[str, ...] = LABELS,
+    ) -> None:
+        self.text = text
+        self.number = number
+        self.start = start
+        self.end = end
+        self.probabilities = probabilities
+        self.labels = labels
+
+    def __repr__(self) -> str:
+        return f"<Page of {len(self)} lines>"
+
+    def __len__(self) -> int:
+        return len(self.start)
+
+    @functools.cached_property
+    def lines(self) -> list[Line]:
+        """Every non-blank line with its label."""
+        if len(self) == 0:
+            return []
+        best = self.probabilities.argmax(axis=1)
+        confidence = self.probabilities[np.arange(best.size), best]
+        return [
+            Line(number, self.text[start:end], self.labels[label], sure)
+            for number, start, end, label, sure in zip(
+                self.number.tolist(),
+                self.start.tolist(),
+                self.end.tolist(),
+                best.tolist(),
+                confidence.tolist(),
+                strict=True,
+            )
+        ]
+
+    def kept(self, keep: Collection[str] = KEPT, threshold: float = 0.5) -> NDArray[np.bool_]:
+        """Which lines belong to the clean text: bool, one entry a line.
+
+        A line is kept where the probabilities of the kept labels together reach the
+        threshold. A headline that stands on the page several times is kept once.
+
+        Raises ValueError for an unknown label or a threshold outside 0 to 1.
+        """
+        if isinstance(keep, str):
+            keep = (keep,)
+        unknown = [label for label in keep if label not in self.labels]
+        if unknown:
+            raise ValueError(f"unknown label {unknown[0]!r}; there are {', '.join(self.labels)}")
+        if not 0 <= threshold <= 1:
+            raise ValueError(f"threshold must lie between 0 and 1, not {threshold}")
+        columns = [self.labels.index(label) for label in dict.fromkeys(keep)]
+        if not columns:
+            return np.zeros(len(self), bool)
+        # a hair of slack, so that threshold 1 keeps what is certain to float precision
+        kept: NDArray[np.bool_] = self.probabilities[:, columns].sum(axis=1) >= threshold - 1e-6
+        if "title" not in self.labels:
+            return kept
+        is_title = self.probabilities.argmax(axis=1) == self.labels.index("title")
+        headlines: set[str] = set()
+        for row in np.flatnonzero(kept & is_title).tolist():
+            text = " ".join(self.text[self.start[row] : self.end[row]].split()).casefold()
+            kept[row] = text not in headlines
+            headlines.add(text)
+        return kept
+
+    def clean(self, keep: Collection[str] = KEPT, threshold: float = 0.5) -> str:
+        """The kept lines, in order, with the paragraph breaks between them.
+
+        One blank line stands between two kept lines wherever the input had a blank
+        line between them. A low threshold favours recall, a high one precision.
+
+        Raises ValueError for an unknown label or a threshold outside 0 to 1.
+        """
+        rows = np.flatnonzero(self.kept(keep, threshold))
+        if rows.size == 0:
+            return ""
+        # a blank line lies between two rows where their numbers differ by more
+        # than the rows do
+        gaps = np.diff(self.number[rows]) > np.diff(rows)
+        breaks = ["\n\n" if gap else "\n" for gap in gaps.tolist()]
+        spans = zip(self.start[rows].tolist(), self.end[rows].tolist(), ["", *breaks], strict=True)
+        return "".join([lead + self.text[start:end] for start, end, lead in spans])

@@ -1,0 +1,557 @@
+"""The training script: labelled pages -> Model.
+
+Labelled pages are few and sites differ, so everything here is about learning the
+kind and not the site:
+
+- Pages are cut down at random, the way extractors cut them: runs of clutter go,
+  sometimes the headline, sometimes a page's top or end.
+- N-grams are dropped at random, for some pages all of them, so that the model also
+  learns to read a page by its shape, as it must in a language it does not know.
+- Pages whose labels nobody gave but whose article text is known take part by
+  self-training: models trained on the labelled pages guess the labels, and Bayes'
+  rule joins the guess with what the article text says of each line.
+- Two models, each trained on half of the sites, say how well unseen sites are read and
+  how sure the final model may be (temperature scaling, Guo et al., 2017,
+  arXiv:1706.04599). They are the teachers of the self-training, and of the labelled
+  pages too: what the one that has not seen a page says of a line softens its label
+  (distillation, Hinton et al., 2015, arXiv:1503.02531), so that doubtful and wrong
+  labels weigh less.
+
+The network (model.py) is trained by Adam (Kingma and Ba, 2015, arXiv:1412.6980), its
+n-gram table by Adagrad with one rate a row (Duchi et al., 2011), with dropout
+(Srivastava et al., 2014) and a running average of the weights, which is what is
+kept (Polyak and Juditsky, 1992). Gradients are worked out by hand below, layer by
+layer, in the reverse order of ``model.forward``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import os
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import joblib
+import numpy as np
+import scipy.sparse
+from numpy.typing import NDArray
+from sklearn.metrics import accuracy_score, f1_score, log_loss
+from sklearn.model_selection import GroupKFold
+from threadpoolctl import threadpool_limits
+
+from clutter import corpus as corpora
+from clutter import features
+from clutter.corpus import UNKNOWN, CorpusPage
+from clutter.features import BUCKET_BITS, Features, Floats, Ints
+from clutter.labelled import LabelledError, LabelledPage, read_all
+from clutter.model import (
+    BLOCKS,
+    DILATIONS,
+    Layout,
+    Model,
+    forward,
+    quantised,
+    weight_shapes,
+)
+from clutter.page import LABELS
+
+Tell = Callable[[str], None]
+
+VECTOR, HIDDEN, SUMMARY = 16, 80, 40
+"""Sizes of an n-gram's vector, of a line's state and of the running means."""
+
+RATE, TABLE_RATE = 2e-3, 0.05
+STATE_DROPOUT, NGRAM_DROPOUT, PAGE_DROPOUT = 0.2, 0.3, 0.25
+"""Shares dropped: of a state's numbers, of n-grams, of pages that lose all n-grams."""
+
+AVERAGED = 0.15
+"""Share of all steps that the running average of the weights looks back over."""
+
+STEP_LINES = 6000
+"""Lines seen in one step of training, or fewer where there are few pages."""
+
+EPOCHS, MOST_STEPS, TEACHER_SHARE = 60, 2000, 0.5
+SOFTENED = 0.35
+"""Share of a label that a perfect teacher's guess would take over; a teacher takes its own
+macro F1 of that."""
+
+CROP = 1500
+"""Lines of a longer page that one step sees."""
+
+VIEW_WEIGHT, ALIGNED_WEIGHT = 0.35, 0.6
+"""How often a half-cleaned view or a self-labelled page is drawn, a labelled page being 1."""
+
+_BODY, _TITLE = LABELS.index("body"), LABELS.index("title")
+
+
+class TrainingError(ValueError):
+    """Labelled pages that nothing can be learned from, and why."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A page to learn from: its non-blank lines, for each the probability of every label
+    (lines, labels) and how much it counts (lines,), and how the page is drawn."""
+
+    site: str
+    lines: list[str]
+    target: Floats
+    weight: Floats
+    draw: float = 1.0
+    whole: bool = True
+
+
+@dataclass(frozen=True)
+class Fit:
+    """The arrays of a trained network: what a Model is made of."""
+
+    table: Floats
+    weights: dict[str, Floats]
+
+    def model(self, about: dict[str, object] | None = None) -> Model:
+        return Model(*quantised(self.table), self.weights, about)
+
+
+# --- pages -> samples ---
+
+
+def sample(
+    site: str, lines: Sequence[str], labels: Sequence[str], draw: float = 1.0, whole: bool = True
+) -> Sample:
+    """A sample of a page's non-blank lines; lines labelled "?" count nothing."""
+    found = features.split(["\n".join(lines)])
+    rows = (found.number - 1).tolist()
+    target = np.zeros((len(rows), len(LABELS)), np.float32)
+    weight = np.zeros(len(rows), np.float32)
+    for i, row in enumerate(rows):
+        if labels[row] in LABELS:
+            target[i, LABELS.index(labels[row])] = 1
+            weight[i] = 1
+    return Sample(site, [lines[row] for row in rows], target, weight, draw, whole)
+
+
+_WIDTHS = np.array([10, 25, 50, 100])
+
+
+def _width_bucket(lines: Sequence[str]) -> Ints:
+    return np.searchsorted(_WIDTHS, [len(line) for line in lines], side="right")
+
+
+def evidence(pages: Sequence[CorpusPage]) -> dict[str, NDArray[np.float64]]:
+    """How likely the reference text holds a line of each label and length.
+
+    Counted, source by source, on pages that have both labels and a reference: a table
+    of shape (labels, length buckets) for each source, smoothed towards that of all
+    sources, which stands under "".
+    """
+    shape = (len(LABELS), _WIDTHS.size + 1, 2)
+    counts: dict[str, NDArray[np.float64]] = {"": np.zeros(shape)}
+    for page in pages:
+        mine = counts.setdefault(page.source, np.zeros(shape))
+        for label, held, bucket in zip(
+            page.labels, page.in_gold, _width_bucket(page.lines), strict=True
+        ):
+            if label in LABELS and held is not None:
+                mine[LABELS.index(label), bucket, held] += 1
+                counts[""][LABELS.index(label), bucket, held] += 1
+    overall = (counts[""][..., 1] + 0.5) / (counts[""].sum(axis=2) + 1)
+    tables = {
+        source: (count[..., 1] + 20 * overall) / (count.sum(axis=2) + 20)
+        for source, count in counts.items()
+    }
+    return tables | {"": overall}
+
+
+def self_labelled(
+    page: CorpusPage, guess: Floats, tables: dict[str, NDArray[np.float64]]
+) -> Sample:
+    """A page without labels, labelled by a model's ``guess`` (lines, labels) and by which
+    of its lines the reference text holds.
+
+    Bayes' rule: the guess is the prior, the share of lines of that label and length
+    that references hold is the likelihood.
+    """
+    made = sample(page.site, page.lines, page.labels)
+    rows = features.split(["\n".join(page.lines)]).number - 1
+    held = np.array([-1 if value is None else value for value in page.in_gold])[rows]
+    table = tables.get(page.source, tables[""])
+    likelihood = table[:, _width_bucket(made.lines)].T
+    likelihood = np.where((held == 1)[:, None], likelihood, 1 - likelihood).clip(0.02, 0.98)
+    likelihood[held < 0] = 1
+    target = guess * likelihood
+    target /= target.sum(axis=1, keepdims=True)
+    weight = np.full(len(made.lines), 0.5, np.float32)
+    return replace(made, target=target.astype(np.float32), weight=weight, draw=ALIGNED_WEIGHT)
+
+
+# --- samples -> a network ---
+
+
+def cut_down(page: Sample, rng: np.random.Generator) -> Ints:
+    """The lines of a page that a step sees: all of them, or what an extractor might leave."""
+    count = len(page.lines)
+    choice = rng.random()
+    keep = np.ones(count, bool)
+    label = np.where(page.weight > 0, page.target.argmax(axis=1), -1)
+    if page.whole and choice < 0.3:
+        # runs of clutter stay or go together, as blocks of a page do
+        ends = (label[1:] != label[:-1]) | (rng.random(count - 1) < 0.08)
+        run = np.concatenate(([0], np.cumsum(ends)))
+        stays = rng.random(run[-1] + 1) < rng.choice([0.1, 0.25, 0.5, 0.8])
+        keep = (label == _BODY) | (label == _TITLE) | stays[run]
+        if rng.random() < 0.3:
+            keep &= label != _TITLE
+        if keep.sum() < 2:
+            keep[:] = True
+    elif count > 40 and choice < 0.45:
+        first = rng.integers(0, count // 3)
+        keep[:first] = False
+        keep[count - rng.integers(0, count // 3) :] = False
+    rows = np.flatnonzero(keep)
+    if rows.size > CROP:
+        first = rng.integers(0, rows.size - CROP)
+        rows = rows[first : first + CROP]
+    return rows
+
+
+def _features(texts: list[str]) -> Features:
+    """Features of many pages, found a few pages at a time, as in inference."""
+    lines = features.split(texts).lines
+    size = np.cumsum(lines.end - lines.start)[lines.sections[1:] - 1]
+    cuts = np.unique(np.searchsorted(size, np.arange(0, size[-1], 65536))).tolist()
+    bounds = itertools.pairwise([*cuts, size.size])
+    parts = [features.features(lines.part(a, b)) for a, b in bounds]
+    starts = np.cumsum([0] + [part.first[-1] for part in parts])
+    return Features(
+        np.concatenate([part.buckets for part in parts], axis=1),
+        np.concatenate(
+            [[0]] + [part.first[1:] + start for part, start in zip(parts, starts, strict=False)]
+        ),
+        np.concatenate([part.shape for part in parts]),
+        lines.sections,
+    )
+
+
+def initial_weights(rng: np.random.Generator) -> dict[str, Floats]:
+    """Random weights (He et al., 2015, arXiv:1502.01852), halved where sums add up."""
+    weights = {}
+    for name, shape in weight_shapes(VECTOR, HIDDEN, SUMMARY, len(LABELS)).items():
+        if len(shape) == 1:
+            weights[name] = np.zeros(shape, np.float32)
+            continue
+        scale = np.sqrt(2 / shape[0])
+        if name.endswith("_w") and name != "in_w":
+            scale /= 2
+        weights[name] = (rng.standard_normal(shape) * scale).astype(np.float32)
+    return weights
+
+
+def backward(
+    weights: dict[str, Floats],
+    tape: list[tuple[Floats, ...]],
+    layout: Layout,
+    error: Floats,
+    dropout: tuple[Floats, Floats],
+) -> tuple[dict[str, Floats], Floats]:
+    """Gradients of every weight and of the network's input, from a forward pass's tape.
+
+    ``error`` (lines, labels) is the loss's gradient by the scores before the softmax.
+    """
+    gradients: dict[str, Floats] = {}
+    (last,) = tape[-1]
+    gradients["out_w"], gradients["out_b"] = last.T @ error, error.sum(axis=0)
+    back: Floats = error @ weights["out_w"].T * dropout[1]
+    for (kind, i), record in zip(reversed(BLOCKS), reversed(tape[1:-1]), strict=True):
+        seen, found = record[0], record[-1]
+        name = f"{kind}{i}"
+        inner: Floats = back * (found > 0)
+        gradients[f"{name}_w"], gradients[f"{name}_b"] = seen.T @ inner, inner.sum(axis=0)
+        inner = inner @ weights[f"{name}_w"].T
+        if kind == "conv":
+            back = back + _neighbours_back(inner, DILATIONS[i], layout)
+        else:
+            h, summary = record[1], record[2]
+            inner = _running_means_back(inner, layout) * (summary > 0)
+            gradients[f"{name}_u"], gradients[f"{name}_c"] = h.T @ inner, inner.sum(axis=0)
+            back = back + inner @ weights[f"{name}_u"].T
+    x, h = tape[0]
+    back = back * dropout[0]
+    back *= h > 0
+    gradients["in_w"], gradients["in_b"] = x.T @ back, back.sum(axis=0)
+    return gradients, back @ weights["in_w"].T
+
+
+def _neighbours_back(back: Floats, distance: int, layout: Layout) -> Floats:
+    hidden = back.shape[1] // 3
+    out = back[:, hidden : 2 * hidden].copy()
+    above, below = back[:, :hidden], back[:, 2 * hidden :]
+    above[layout.top[distance]] = 0
+    below[layout.bottom[distance]] = 0
+    out[:-distance] += above[distance:]
+    out[distance:] += below[:-distance]
+    return out
+
+
+def _running_means_back(back: Floats, layout: Layout) -> Floats:
+    half = back.shape[1] // 2
+    above, below = back[:, :half] / layout.before, back[:, half:] / layout.after
+    begin, end = layout.sections[layout.section], layout.sections[layout.section + 1]
+    total = np.zeros((back.shape[0] + 1, half))
+    np.cumsum(above, axis=0, dtype=np.float64, out=total[1:])
+    out = total[end] - total[:-1]
+    np.cumsum(below, axis=0, dtype=np.float64, out=total[1:])
+    out += total[1:] - total[begin]
+    return out.astype(np.float32)
+
+
+def fit(samples: Sequence[Sample], steps: int, seed: int, tell: Tell) -> Fit:
+    """Train a network on samples for a number of steps; the same seed gives the same."""
+    rng = np.random.default_rng(seed)
+    weights = initial_weights(rng)
+    table = (rng.standard_normal((1 << BUCKET_BITS, VECTOR)) * 0.01).astype(np.float32)
+    some = rng.permutation(len(samples))[:300]
+    shape = _features(["\n".join(samples[i].lines) for i in some]).shape
+    mean, scale = shape.mean(axis=0), 1 / (shape.std(axis=0) + 0.05)
+    draw = np.cumsum([page.draw for page in samples])
+    lines = step_lines(samples)
+    rows_squared = np.full(len(table), 1e-8, np.float32)
+    first = {name: np.zeros_like(array) for name, array in weights.items()}
+    second = {name: np.zeros_like(array) for name, array in weights.items()}
+    average = {name: array.copy() for name, array in weights.items()}
+    loss, begun, told = 0.0, time.monotonic(), time.monotonic()
+    for step in range(1, steps + 1):
+        pages: list[tuple[Sample, Ints]] = []
+        while sum(rows.size for _, rows in pages) < lines:
+            page = samples[int(np.searchsorted(draw, rng.random() * draw[-1], side="right"))]
+            pages.append((page, cut_down(page, rng)))
+        found = _features(["\n".join([page.lines[i] for i in rows]) for page, rows in pages])
+        target = np.concatenate([page.target[rows] for page, rows in pages])
+        weight = np.concatenate([page.weight[rows] for page, rows in pages])
+        weight /= max(weight.sum(), 1)
+        wordless = np.repeat(rng.random(len(pages)) < PAGE_DROPOUT, [r.size for _, r in pages])
+        sums, used = _ngram_sums(found, rng)
+        per_line = np.sqrt(np.diff(found.first) * len(features.ORDERS)) * (1 - NGRAM_DROPOUT)
+        per_line = (~wordless / per_line).astype(np.float32)[:, None]
+        x = np.concatenate(
+            ((sums @ table[used]) * per_line, ((found.shape - mean) * scale).clip(-5, 5)), axis=1
+        )
+        masks = [
+            (rng.random((len(x), HIDDEN), np.float32) > STATE_DROPOUT)
+            / np.float32(1 - STATE_DROPOUT)
+            for _ in range(2)
+        ]
+        dropout = (masks[0], masks[1])
+        layout = Layout(found.sections)
+        tape: list[tuple[Floats, ...]] = []
+        guess = forward(weights, x, layout, tape, dropout)
+        now = float(-((target * np.log(guess + 1e-9)).sum(axis=1) * weight).sum())
+        loss = now if step == 1 else 0.98 * loss + 0.02 * now
+        error = (guess - target) * weight[:, None]
+        gradients, back = backward(weights, tape, layout, error, dropout)
+        # Adam with a warm start, a cosine's decay and clipped gradients
+        pace = min(1.0, step / 100) * (0.515 + 0.485 * np.cos(np.pi * step / steps))
+        norm = np.sqrt(sum(float((g * g).sum()) for g in gradients.values()))
+        for name, gradient in gradients.items():
+            gradient *= min(1.0, 1 / max(norm, 1e-12))
+            first[name] += 0.1 * (gradient - first[name])
+            second[name] += 0.002 * (gradient * gradient - second[name])
+            move = first[name] / (1 - 0.9**step)
+            move /= np.sqrt(second[name] / (1 - 0.998**step)) + 1e-8
+            if name.endswith("_w"):
+                move += 1e-4 * weights[name]
+            weights[name] -= np.float32(RATE * pace) * move
+            kept = 1 - 1 / (AVERAGED * steps) if step > steps / 10 else 0.0
+            average[name] += np.float32(1 - kept) * (weights[name] - average[name])
+        change = sums.T @ (back[:, :VECTOR] * per_line)
+        rows_squared[used] += (change * change).mean(axis=1)
+        table[used] -= np.float32(TABLE_RATE * pace) * change / np.sqrt(rows_squared[used])[:, None]
+        if time.monotonic() - told > 10 or step == steps:
+            told = time.monotonic()
+            left = (told - begun) / step * (steps - step)
+            tell(f"step {step} of {steps}, loss {loss:.3f}, {left:.0f} s left")
+    return Fit(table, average | {"shape_mean": mean, "shape_scale": scale.astype(np.float32)})
+
+
+def _ngram_sums(found: Features, rng: np.random.Generator) -> tuple[scipy.sparse.csr_matrix, Ints]:
+    """A matrix (lines, used buckets) of which n-grams each line has, some dropped at
+    random, and which buckets its columns are."""
+    index = found.buckets.T.ravel()
+    data = (rng.integers(0, 256, index.size, dtype=np.uint8) >= int(NGRAM_DROPOUT * 256)).astype(
+        np.float32
+    )
+    is_used = np.zeros(1 << BUCKET_BITS, bool)
+    is_used[index] = True
+    used = np.flatnonzero(is_used)
+    column = np.cumsum(is_used, dtype=np.int32) - 1
+    bounds = found.first * len(features.ORDERS)
+    matrix = scipy.sparse.csr_matrix(
+        (data, column[index], bounds), shape=(found.first.size - 1, used.size)
+    )
+    return matrix, used
+
+
+def step_lines(samples: Sequence[Sample]) -> int:
+    """Lines a step: fewer where there are few pages, so that there are steps enough."""
+    total = sum(len(page.lines) for page in samples)
+    return int(np.clip(total / 8, 500, STEP_LINES))
+
+
+def how_many_steps(samples: Sequence[Sample]) -> int:
+    """Steps that see each line some sixty times, within bounds."""
+    total = sum(len(page.lines) for page in samples)
+    return int(np.clip(EPOCHS * total / step_lines(samples), 200, MOST_STEPS))
+
+
+# --- the whole of it ---
+
+
+def train(
+    pages: Sequence[LabelledPage],
+    labelled: Sequence[CorpusPage] = (),
+    views: Sequence[CorpusPage] = (),
+    aligned: Sequence[CorpusPage] = (),
+    seed: int = 0,
+    jobs: int = 1,
+    tell: Tell = lambda message: None,
+) -> Model:
+    """Train a model.
+
+    ``pages`` and ``labelled`` carry labels; ``views`` are half-cleaned copies of pages;
+    ``aligned`` are pages without labels of which a reference text is known. ``jobs``
+    processes are used where there is work for several; it does not change the result.
+
+    Raises TrainingError where there are too few labelled lines or sites.
+    """
+    own = [sample(page.site, page.lines, page.labels) for page in pages]
+    own += [sample(page.site, page.lines, page.labels) for page in labelled]
+    cleaned = [sample(page.site, page.lines, page.labels, VIEW_WEIGHT, False) for page in views]
+    known = [page for page in own + cleaned if page.weight.any()]
+    sites = sorted({page.site for page in known})
+    labels = sum(int(page.weight.sum()) for page in known)
+    if len(sites) < 2 or labels < 100:
+        raise TrainingError(
+            f"{labels} labelled lines of {len(sites)} site(s): training takes at least 100 lines "
+            "of 2 sites (a page's site is the host of its '# url:' line)"
+        )
+    tell(f"{len(known)} pages of {len(sites)} sites, {labels} labelled lines")
+
+    groups = [sites.index(page.site) for page in known]
+    folds = list(GroupKFold(2, shuffle=True, random_state=seed).split(known, groups=groups))
+    steps = max(200, int(how_many_steps(known) * TEACHER_SHARE))
+    halves = [[known[i] for i in seen] for seen, _ in folds]
+    tasks = [(half, steps, seed + 1 + fold) for fold, half in enumerate(halves)]
+    teachers = _fit_all(tasks, jobs, "fold", tell)
+    guesses: dict[int, Floats] = {}
+    for teacher, (_, left) in zip(teachers, folds, strict=True):
+        found = teacher.label_many("\n".join(known[i].lines) for i in left)
+        guesses |= {i: page.probabilities for i, page in zip(left.tolist(), found, strict=True)}
+    temperature, scores = _held_out(known, [guesses[i] for i in range(len(known))])
+    tell(
+        f"on sites not trained on: accuracy {scores['accuracy']:.3f}, "
+        f"macro F1 {scores['macro_f1']:.3f} (models of half the sites)"
+    )
+    share = np.float32(SOFTENED * scores["macro_f1"])
+    known = [
+        replace(page, target=(1 - share) * page.target + share * guesses[i])
+        for i, page in enumerate(known)
+    ]
+    if aligned:
+        texts = ["\n".join(page.lines) for page in aligned]
+        both = [[page.probabilities for page in teacher.label_many(texts)] for teacher in teachers]
+        tables = evidence(labelled)
+        known += [
+            self_labelled(page, (one + other) / 2, tables)
+            for page, one, other in zip(aligned, *both, strict=True)
+        ]
+        tell(f"{len(aligned)} more pages labelled by the two models and their reference texts")
+    (model,) = _fit_all([(known, how_many_steps(known), seed)], jobs, "model", tell)
+    for name in ("out_w", "out_b"):
+        model.weights[name] /= temperature
+    model.about |= {
+        "pages": {
+            "labelled": len(own), "views": len(cleaned), "self-labelled": len(aligned),
+        },
+        "labelled_lines": labels,
+        "sites": len(sites),
+        "languages": sorted({page.lang for page in pages} | {page.lang for page in labelled}),
+        "held_out_by_site": scores,
+        "temperature": round(temperature, 3),
+        "seed": seed,
+    }  # fmt: skip
+    return model
+
+
+def _fit_all(
+    tasks: list[tuple[list[Sample], int, int]], jobs: int, name: str, tell: Tell
+) -> list[Model]:
+    def work(number: int, samples: list[Sample], steps: int, seed: int) -> Fit:
+        label = f"{name} {number}" if len(tasks) > 1 else name
+        # one thread each: more would not give the same sums on every run
+        with threadpool_limits(1):
+            return fit(samples, steps, seed, lambda message: tell(f"{label}: {message}"))
+
+    parallel = joblib.Parallel(n_jobs=min(jobs, len(tasks)))
+    fits = parallel(joblib.delayed(work)(i, *task) for i, task in enumerate(tasks, 1))
+    return [found.model() for found in fits]
+
+
+def _held_out(pages: Sequence[Sample], guesses: Sequence[Floats]) -> tuple[float, dict[str, float]]:
+    """The temperature that makes held-out guesses honest, and their scores."""
+    rows = np.concatenate([page.weight > 0 for page in pages])
+    truth = np.concatenate([page.target.argmax(axis=1) for page in pages])[rows]
+    guess = np.concatenate(guesses)[rows]
+    log = np.log(np.maximum(guess, 1e-9)).astype(np.float64)
+
+    def cost(temperature: float) -> float:
+        scaled = np.exp(log / temperature)
+        scaled /= scaled.sum(axis=1, keepdims=True)
+        return float(log_loss(truth, scaled, labels=range(len(LABELS))))
+
+    temperature = float(min(np.geomspace(0.7, 2.5, 40), key=cost))
+    best = guess.argmax(axis=1)
+    return temperature, {
+        "accuracy": round(float(accuracy_score(truth, best)), 4),
+        "macro_f1": round(float(f1_score(truth, best, average="macro")), 4),
+    }
+
+
+def main_train(args: argparse.Namespace) -> int:
+    """The ``train`` command: read, train, write the model; exit status."""
+
+    begun = time.monotonic()
+
+    def tell(message: str) -> None:
+        print(f"[{time.monotonic() - begun:5.0f} s] {message}", file=sys.stderr, flush=True)
+
+    try:
+        if not os.access(Path(args.output).parent, os.W_OK):
+            raise TrainingError(f"{args.output}: cannot be written there")
+        pages = read_all(args.labelled)
+        found: list[CorpusPage] = []
+        views: list[CorpusPage] = []
+        if args.corpus:
+            standoff = corpora.read_standoff(args.labelled)
+            found = corpora.read_pages(args.corpus, "train", standoff)
+            views = corpora.read_views(args.corpus, "train")
+        labelled = [page for page in found if set(page.labels) != {UNKNOWN}]
+        aligned = [page for page in found if set(page.labels) == {UNKNOWN}]
+        model = train(pages, labelled, views, aligned, args.seed, args.jobs, tell)
+        model.save(args.output)
+    except OSError as error:
+        print(f"clutter: {error.filename or ''}: {error.strerror or error}", file=sys.stderr)
+        return 2
+    except (LabelledError, corpora.CorpusError, TrainingError) as error:
+        print(f"clutter: {error}", file=sys.stderr)
+        return 2
+    tell(f"wrote {args.output}")
+    return 0
+
+
+if __name__ == "__main__":
+    from clutter.cli import main
+
+    sys.exit(main(["train", *sys.argv[1:]]))
