@@ -1,0 +1,370 @@
+"""A corpus kept elsewhere and the labels kept here: hashing, joining, and what is refused.
+
+Labels are joined to lines by hash and order alone, so two things must hold: the hash
+of a line never changes, and a line never gets a label that nobody gave to its text.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import random
+import re
+import unicodedata
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from clutter import LABELS, features
+from clutter.corpus import (
+    UNKNOWN,
+    CorpusError,
+    carry_over,
+    dev_pages,
+    dev_views,
+    line_hash,
+    read_pages,
+    read_standoff,
+    read_views,
+    standoff_row,
+)
+
+ROOT = Path(__file__).parent.parent
+CORPORA = ROOT / "labelled" / "corpora"
+CORPUS = ROOT.parent / "shared" / "corpus"
+
+
+# --- the hash of a line -------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "digits"),
+    [
+        ("", "e4a6a0577479b2b4"),
+        ("Home", "400e78b6b01da335"),
+        ("Read  also: café\u00a0Ж", "b47dfb0f5d87cef7"),
+    ],
+)
+def test_known_hashes_stay_what_they_are(text, digits):
+    """The labels in the repository are kept under these: another hash would lose them."""
+    assert line_hash(text) == digits
+
+
+def test_spelling_of_accents_and_white_space_do_not_count():
+    assert line_hash("cafe\u0301") == line_hash("caf\u00e9")
+    assert line_hash("  two\t \u00a0words\u3000") == line_hash("two words")
+
+
+@pytest.mark.parametrize("other", ["home", "Home.", "Ho me", "\u200bHome", "Ｈome"])
+def test_anything_else_counts(other):
+    assert line_hash(other) != line_hash("Home")
+
+
+@given(st.text(st.characters(exclude_categories=()) | st.sampled_from("e\u0301 \t\u00a0")))
+@example("\ud800")
+def test_a_hash_is_16_digits_and_that_of_the_plain_text(text):
+    found = line_hash(text)
+    assert re.fullmatch("[0-9a-f]{16}", found)
+    assert found == line_hash(f" {text}\n") == line_hash(unicodedata.normalize("NFD", text))
+
+
+# --- reading stand-off labels -------------------------------------------------------
+
+
+def standoff_line(page: str, *lines: tuple[str, str]) -> str:
+    return json.dumps({"id": page, "lines": [[line_hash(text), label] for text, label in lines]})
+
+
+def test_labels_are_read_from_files_and_folders(tmp_path):
+    (tmp_path / "below").mkdir()
+    one, two = tmp_path / "one.jsonl", tmp_path / "below" / "two.jsonl"
+    one.write_text(standoff_line("a", ("Home", "nav"), ("Odd", "?")) + "\n")
+    two.write_text(standoff_line("b") + "\n" + standoff_line("c", ("Text", "body")) + "\n")
+    (tmp_path / "page.tsv").write_text("not looked at\n")
+    expected = {"a": [(line_hash("Home"), "nav"), (line_hash("Odd"), "?")]}
+    assert read_standoff([one, tmp_path / "page.tsv"]) == expected
+    expected |= {"b": [], "c": [(line_hash("Text"), "body")]}
+    assert read_standoff([tmp_path]) == read_standoff([str(one), str(two)]) == expected
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        "",
+        "{",
+        "5",
+        "[]",
+        "{}",
+        '{"id": "a"}',
+        '{"lines": []}',
+        '{"id": "a", "lines": 5}',
+        '{"id": "a", "lines": [5]}',
+        '{"id": "a", "lines": [["00"]]}',
+        '{"id": "a", "lines": [["00", "nav", 1]]}',
+    ],
+)
+def test_a_malformed_row_is_named_by_file_and_line(tmp_path, row):
+    file = tmp_path / "bad.jsonl"
+    file.write_text(f"{standoff_line('a')}\n{row}\n{standoff_line('b')}\n")
+    with pytest.raises(CorpusError, match=r"bad\.jsonl:2: not a page of labels"):
+        read_standoff([tmp_path])
+
+
+@pytest.mark.parametrize("label", ["menu", "Body", "", None])
+def test_an_unknown_label_is_named_by_file_and_line(tmp_path, label):
+    row = {"id": "a", "lines": [["0" * 16, label]]}
+    (tmp_path / "bad.jsonl").write_text(f"{standoff_line('b')}\n{json.dumps(row)}\n")
+    with pytest.raises(CorpusError, match=rf"bad\.jsonl:2: unknown label '{label}'"):
+        read_standoff([tmp_path])
+
+
+def test_a_file_that_is_no_text_is_refused(tmp_path):
+    (tmp_path / "bad.jsonl").write_bytes(b'{"id": "caf\xe9", "lines": []}\n')
+    with pytest.raises(CorpusError, match=r"bad\.jsonl"):
+        read_standoff([tmp_path])
+
+
+def test_no_labels_at_all_are_refused_with_the_place(tmp_path):
+    with pytest.raises(CorpusError, match=f"{re.escape(str(tmp_path))}: no stand-off labels"):
+        read_standoff([tmp_path])
+
+
+# --- carrying labels over -----------------------------------------------------------
+
+LABELLED = [("h1", "nav"), ("h2", "title"), ("h3", "body"), ("h1", "teaser"), ("h4", "notice")]
+
+
+@pytest.mark.parametrize(
+    ("hashes", "labels"),
+    [
+        ("h1 h2 h3 h1 h4", "nav title body teaser notice"),
+        ("h2 h3 h1 h4", "title body teaser notice"),
+        ("h1 h3 h4", "nav body notice"),
+        ("h1 new h2 h3 h1 h4 new", "nav ? title body teaser notice ?"),
+        ("h1 h1 h2 h3 h1 h4", "? nav title body teaser notice"),
+        ("new other", "? ?"),
+        ("", ""),
+    ],
+    ids=["identical", "first missing", "more missing", "added", "repeated", "foreign", "empty"],
+)
+def test_labels_follow_their_lines(hashes, labels):
+    assert carry_over(hashes.split(), LABELLED) == tuple(labels.split())
+
+
+def test_a_line_that_fills_a_long_page_is_carried_over_too():
+    assert carry_over(["new"] + ["h1"] * 299, [("h1", "nav")] * 300) == ("?",) + ("nav",) * 299
+
+
+HASHES = st.sampled_from("abcd")
+
+
+@given(
+    st.lists(HASHES, max_size=15), st.lists(st.tuples(HASHES, st.sampled_from(LABELS)), max_size=15)
+)
+def test_no_line_gets_a_label_that_its_text_never_had(hashes, labelled):
+    found = carry_over(hashes, labelled)
+    assert len(found) == len(hashes)
+    # in order, too: each label comes from a line behind the one before
+    rest = iter(labelled)
+    for pair in zip(hashes, found, strict=True):
+        assert pair[1] == UNKNOWN or pair in rest
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 10**6), st.sampled_from(LABELS)),
+        max_size=20,
+        unique_by=lambda p: p[0],
+    ),
+    st.randoms(use_true_random=False),
+)
+def test_where_no_line_repeats_whatever_is_left_keeps_its_label(page, rng):
+    labelled = [(str(key), label) for key, label in page]
+    left = [pair for pair in labelled if rng.random() < 0.7]
+    assert carry_over([key for key, _ in left], labelled) == tuple(label for _, label in left)
+
+
+# --- pages and views ----------------------------------------------------------------
+
+
+def write_rows(path: Path, rows: list[dict[str, Any]]) -> None:
+    with gzip.open(path, "wt", encoding="utf-8") as file:
+        file.writelines(json.dumps(row) + "\n" for row in rows)
+
+
+def made_up_page(name: str, *lines: str) -> dict[str, Any]:
+    held = [{"text": line, "in_gold": (1, 0, None)[i % 3]} for i, line in enumerate(lines)]
+    return {"id": name, "source": "made-up", "site": "a.example", "lang": "el", "lines": held}
+
+
+@pytest.fixture
+def corpus(tmp_path):
+    pages = [
+        made_up_page("one", "Μενού", "Ένας τίτλος", "Two\r\nlines", "New"),
+        made_up_page("two", "Text"),
+    ]
+    write_rows(tmp_path / "dev.jsonl.gz", pages)
+    write_rows(tmp_path / "train.jsonl.gz", [made_up_page("three")])
+    views = [
+        {"id": "one", "split": split, "site": "a.example", "lang": "el", "extractor": name,
+         "lines": [{"text": "Μενού", "label": "nav"}, {"text": "New", "label": None}]}
+        for split, name in (("dev", "sieve"), ("dev", "net"), ("train", "net"))
+    ]  # fmt: skip
+    write_rows(tmp_path / "residue.jsonl.gz", views)
+    return tmp_path
+
+
+STANDOFF = {
+    "one": [
+        (line_hash("Μενού"), "nav"),
+        (line_hash("Ένας τίτλος"), "title"),
+        (line_hash("Two lines"), "body"),
+    ]
+}
+
+
+def test_pages_are_joined_with_their_labels(corpus):
+    one, two = read_pages(corpus, "dev", STANDOFF)
+    assert (one.name, one.source, one.site, one.lang) == ("one", "made-up", "a.example", "el")
+    assert one.lines == ("Μενού", "Ένας τίτλος", "Two  lines", "New")
+    assert one.labels == ("nav", "title", "body", "?")
+    assert one.in_gold == (1, 0, None, 1)
+    assert two.labels == ("?",)
+    (three,) = read_pages(str(corpus), "train", STANDOFF)
+    assert three.lines == three.labels == three.in_gold == ()
+
+
+def test_a_joined_page_is_a_labelled_page(corpus):
+    (page,) = dev_pages(corpus, STANDOFF)  # the other one has no label
+    assert (page.name, page.site, page.lang) == ("one", "a.example", "el")
+    assert page.labels == ("nav", "title", "body", "?")
+
+
+def test_views_carry_their_own_labels(corpus):
+    (view,) = read_views(corpus, "train")
+    assert (view.name, view.view, view.site) == ("one/net", "net", "a.example")
+    assert view.labels == ("nav", "?")
+    assert view.in_gold == (None, None)
+
+
+def test_views_of_the_dev_pages_come_by_extractor(corpus):
+    views = dev_views(corpus)
+    assert list(views) == ["net", "sieve"]
+    assert [page.name for page in views["sieve"]] == ["one/sieve"]
+
+
+def test_what_is_written_of_a_page_joins_with_it_and_holds_no_text(tmp_path):
+    page = made_up_page("one", "A line\nof two", "Another")
+    write_rows(tmp_path / "dev.jsonl.gz", [page])
+    page["origin"] = {"repository": "someone/something", "path": "a.html"}
+    for line, label in zip(page["lines"], ("title", "body"), strict=True):
+        line["label"] = label
+    row = standoff_row(page, "dev", "hand")
+    assert "\n" not in row and "line" not in row.replace('"lines"', "")
+    (tmp_path / "labels.jsonl").write_text(row + "\n", "utf-8")
+    (found,) = read_pages(tmp_path, "dev", read_standoff([tmp_path]))
+    assert found.labels == ("title", "body")
+
+
+def test_a_folder_that_is_no_corpus_is_refused(tmp_path):
+    with pytest.raises(CorpusError, match=r"train\.jsonl\.gz: no such file"):
+        read_pages(tmp_path, "train", {})
+    with pytest.raises(CorpusError, match=r"residue\.jsonl\.gz: no such file"):
+        read_views(tmp_path, "dev")
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda data: b"plain text\n",
+        lambda data: data[:-4],
+        lambda data: data[: len(data) // 2],
+        lambda data: data[:40] + bytes(20) + data[60:],
+        lambda data: gzip.compress(b'{"id": \n'),
+        lambda data: gzip.compress(b"\xff\xfe\n"),
+    ],
+    ids=["plain", "tail lost", "half", "zeros inside", "no JSON", "no UTF-8"],
+)
+def test_a_damaged_file_is_refused_by_name(corpus, spoil):
+    file = corpus / "dev.jsonl.gz"
+    file.write_bytes(spoil(file.read_bytes()))
+    with pytest.raises(CorpusError, match=r"dev\.jsonl\.gz: cannot be read"):
+        read_pages(corpus, "dev", {})
+
+
+def test_no_damage_gets_past_the_reader(corpus):
+    """A changed byte gives the same pages or a CorpusError, never another error."""
+    whole = read_pages(corpus, "dev", {})
+    file = corpus / "dev.jsonl.gz"
+    data = file.read_bytes()
+    rng = random.Random(5)
+    for place in range(10, len(data)):  # behind the header, whose fields may hold anything
+        broken = bytearray(data)
+        broken[place] ^= rng.randrange(1, 256)
+        file.write_bytes(broken)
+        try:
+            assert read_pages(corpus, "dev", {}) == whole  # the byte was of no account
+        except CorpusError as error:
+            assert "dev.jsonl.gz" in str(error)
+
+
+@pytest.mark.parametrize("gone", ["id", "lines", "lang"])
+def test_a_row_that_is_no_page_is_refused(corpus, gone):
+    row = made_up_page("one", "Text")
+    del row[gone]
+    write_rows(corpus / "dev.jsonl.gz", [row])
+    with pytest.raises(CorpusError, match=r"dev\.jsonl\.gz"):
+        read_pages(corpus, "dev", {})
+
+
+# --- the labels in the repository ---------------------------------------------------
+
+FILES = sorted(CORPORA.glob("*.jsonl"))
+
+
+def rows_of(file: Path) -> list[dict[str, Any]]:
+    return [json.loads(row) for row in file.read_text("utf-8").split("\n")[:-1]]
+
+
+def test_there_are_stand_off_labels():
+    assert len(read_standoff([CORPORA])) == sum(len(rows_of(file)) for file in FILES) > 100
+
+
+@pytest.mark.parametrize("file", FILES, ids=[file.stem for file in FILES])
+def test_stand_off_labels_are_hashes_and_labels_and_no_text(file):
+    for row in rows_of(file):
+        assert set(row) == {"id", "split", "method", "lang", "repository", "path", "lines"}
+        assert row["split"] in ("train", "dev")
+        assert row["method"] in ("hand", "corrected")
+        assert row["id"].startswith(file.stem + "-")
+        assert re.fullmatch(r"[\w-]+", row["lang"])
+        assert re.fullmatch(r"[\w.-]+/[\w.-]+", row["repository"])
+        assert row["lines"]
+        for entry in row["lines"]:
+            digits, label = entry
+            assert re.fullmatch("[0-9a-f]{16}", digits)
+            assert label in (*LABELS, UNKNOWN)
+
+
+@pytest.mark.skipif(not CORPUS.is_dir(), reason="no corpus here")
+@pytest.mark.parametrize("split", ["train", "dev"])
+def test_every_page_labelled_by_hand_joins_with_all_its_lines(split):
+    standoff = read_standoff([CORPORA])
+    by_hand = {
+        row["id"]
+        for file in FILES
+        for row in rows_of(file)
+        if row["method"] == "hand" and row["split"] == split
+    }
+    found = {page.name: page for page in read_pages(CORPUS, split, standoff)}
+    assert by_hand
+    assert by_hand <= found.keys()
+    for name in by_hand:
+        page = found[name]
+        # lines without anything to see have no label
+        filled = (features.split(["\n".join(page.lines)]).number - 1).tolist()
+        assert [page.labels[i] for i in filled] == [label for _, label in standoff[name]]
+        assert page.labels.count(UNKNOWN) == len(page.lines) - len(filled)

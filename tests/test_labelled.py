@@ -1,0 +1,251 @@
+"""The labelled-file format: what is read, what is refused and how that is told.
+
+``examples_labelled.json`` holds file texts and the problems that reading them reports.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import assume, example, given
+from hypothesis import strategies as st
+
+from clutter import LABELS, Page, features, labelled
+from clutter.labelled import LabelledError, LabelledPage
+
+EXAMPLES = json.loads(Path(__file__).with_name("examples_labelled.json").read_text("utf-8"))
+AUTHORED = Path(__file__).parent.parent / "labelled"
+
+TEXT = st.text(
+    st.sampled_from("ab#?\t \u200b\ufeff\x0b\x0c\x1c\x85\u2028\0\ud800\n\r語א:") | st.characters()
+)
+WORD = st.text(st.characters(exclude_characters=":", exclude_categories=["Z", "C"]), min_size=1)
+
+
+def blank(line: str) -> bool:
+    return features.split([line]).number.size == 0
+
+
+@st.composite
+def pages(draw: st.DrawFn) -> LabelledPage:
+    lines = re.split(r"\r\n|\n|\r", draw(TEXT))
+    assume(not all(map(blank, lines)))
+    labels = [
+        "" if blank(line) else draw(st.sampled_from([*LABELS, labelled.UNLABELLED]))
+        for line in lines
+    ]
+    value = TEXT.filter(lambda value: value == value.strip() and not re.search("[\n\r]", value))
+    head = draw(st.dictionaries(WORD, value, max_size=3))
+    return LabelledPage("page", head, tuple(lines), tuple(labels))
+
+
+def guessed(text: str) -> Page:
+    """A page with made-up labels: the first line body, the second title, and so on."""
+    found = features.split([text])
+    rows = np.eye(len(LABELS), dtype=np.float32)[np.arange(found.number.size) % len(LABELS)]
+    return Page(text, found.number, found.lines.start, found.lines.end, rows)
+
+
+@given(pages())
+@example(LabelledPage("page", {}, ("\ufeff", "a"), ("", "body")))
+@example(LabelledPage("page", {}, ("\t", "# a: b", ""), ("", "body", "")))
+@example(LabelledPage("page", {"url": ""}, ("\ufeffa\tb",), ("?",)))
+def test_what_is_written_is_read_back(page: LabelledPage) -> None:
+    assert labelled.parse(labelled.format_page(page), "page") == page
+
+
+@given(TEXT)
+@example("")
+@example("\r\n a\rb\n\nc\n")
+def test_a_guess_keeps_every_line_of_the_page(text: str) -> None:
+    page = guessed(text)
+    made = labelled.from_page(page, "page", {"lang": "en"})
+    assert made.lines == tuple(re.split(r"\r\n|\n|\r", text))
+    assert [label for label in made.labels if label] == [line.label for line in page.lines]
+    assert [not label for label in made.labels] == [blank(line) for line in made.lines]
+
+
+@given(st.text(st.sampled_from("# :\tabody?\n\r \u200b\ufeff")) | st.text())
+def test_any_text_is_a_page_or_a_list_of_problems(text: str) -> None:
+    try:
+        page = labelled.parse(text, "page")
+    except LabelledError as error:
+        assert error.problems
+        numbers = [int(problem.split(":")[1]) for problem in error.problems]
+        assert numbers == sorted(numbers)
+        assert str(error) == "\n".join(error.problems)
+    else:
+        assert labelled.parse(labelled.format_page(page), "page") == page
+
+
+@pytest.mark.parametrize("case", EXAMPLES, ids=lambda case: case["about"])
+def test_problems(case: dict[str, Any]) -> None:
+    try:
+        labelled.parse(case["text"], "page.tsv")
+        problems: list[str] = []
+    except LabelledError as error:
+        problems = list(error.problems)
+    assert problems == case["problems"]
+
+
+def test_a_page_of_the_format() -> None:
+    text = (
+        "# url: https://www.example.org/a\n# lang: ru\nnav\tГлавная\n\nbody\tПервый\tабзац.\n?\tx\n"
+    )
+    page = labelled.parse(text, "a.tsv")
+    assert page.head == {"url": "https://www.example.org/a", "lang": "ru"}
+    assert page.lines == ("Главная", "", "Первый\tабзац.", "x")
+    assert page.labels == ("nav", "", "body", "?")
+    assert page.text == "Главная\n\nПервый\tабзац.\nx"
+    assert page.lang == "ru"
+    assert labelled.format_page(page) == text
+
+
+@pytest.mark.parametrize(
+    ("head", "site"),
+    [
+        ({"site": "example", "url": "https://example.org/a"}, "example"),
+        ({"url": "https://news.example.org:8080/a"}, "news.example.org"),
+        ({"url": "https://www.Example.org/a"}, "example.org"),
+        ({"url": "example.org/a"}, "example.org"),
+        ({"url": "https://[broken/"}, "a.tsv"),
+        ({"url": "", "site": ""}, "a.tsv"),
+        ({}, "a.tsv"),
+    ],
+)
+def test_site(head: dict[str, str], site: str) -> None:
+    assert LabelledPage("a.tsv", head, ("x",), ("body",)).site == site
+
+
+def test_language_undetermined() -> None:
+    assert LabelledPage("a.tsv", {}, ("x",), ("body",)).lang == "und"
+
+
+def test_folders_are_read_below_and_sorted_and_no_file_twice(tmp_path: Path) -> None:
+    for name in ("b/2.tsv", "b/10.tsv", "a.tsv", "b.tsv", "notes.txt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(f"body\t{name}\n")
+    found = labelled.read_all([tmp_path, tmp_path / "a.tsv"])
+    assert [page.text for page in found] == ["a.tsv", "b/10.tsv", "b/2.tsv", "b.tsv"]
+    assert found[0].name == str(tmp_path / "a.tsv")
+
+
+def test_a_file_named_by_hand_may_have_any_ending(tmp_path: Path) -> None:
+    (tmp_path / "page.labels").write_text("body\tText.\n")
+    assert [page.text for page in labelled.read_all([tmp_path / "page.labels"])] == ["Text."]
+
+
+def test_problems_of_all_files_are_told_at_once(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "a.tsv").write_text("bdy\tText.\nText.\n")
+    (tmp_path / "b.tsv").write_text("body\tText.\n")
+    (tmp_path / "c.tsv").write_bytes(b"body\tText.\r\nbody\tcaf\xe9\n")
+    (tmp_path / "d.tsv").write_text("")
+    with pytest.raises(LabelledError) as caught:
+        labelled.read_all([tmp_path, tmp_path / "empty"])
+    problems = [p.removeprefix(str(tmp_path) + os.sep) for p in caught.value.problems]
+    assert problems == [
+        "empty: no .tsv file in this folder or below",
+        "a.tsv:1: unknown label 'bdy' (did you mean 'body'?); "
+        "there are body, title, meta, nav, comment, ad, teaser, notice, ? (unlabelled)",
+        "a.tsv:2: no tab between label and text",
+        "c.tsv:2: not UTF-8: byte 0xe9 at position 20",
+        "d.tsv:1: the page has no lines",
+    ]
+
+
+def test_a_missing_file_is_told_by_name(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"missing\.tsv"):
+        labelled.read_all([tmp_path / "missing.tsv"])
+
+
+def test_a_byte_order_mark_is_no_part_of_the_page(tmp_path: Path) -> None:
+    (tmp_path / "a.tsv").write_bytes(b"\xef\xbb\xbf# lang: en\nbody\tText.\n")
+    assert labelled.read(tmp_path / "a.tsv").lang == "en"
+
+
+def test_errors_pass_between_processes() -> None:
+    error = LabelledError(["a.tsv:1: wrong", "a.tsv:2: wrong too"])
+    assert pickle.loads(pickle.dumps(error)).problems == error.problems
+
+
+def test_writing_and_reading_a_file(tmp_path: Path) -> None:
+    page = LabelledPage(str(tmp_path / "a.tsv"), {"lang": "el"}, ("α\x85β", ""), ("body", ""))
+    labelled.write(page, tmp_path / "a.tsv")
+    assert labelled.read(tmp_path / "a.tsv") == page
+
+
+def test_lone_surrogates_are_replaced_in_files(tmp_path: Path) -> None:
+    labelled.write(LabelledPage("a", {}, ("a\ud800b",), ("body",)), tmp_path / "a.tsv")
+    assert labelled.read(tmp_path / "a.tsv").text == "a\ufffdb"
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        LabelledPage("a", {}, ("x",), ("bdy",)),
+        LabelledPage("a", {}, ("x",), ("",)),
+        LabelledPage("a", {}, ("x", " "), ("body", "body")),
+        LabelledPage("a", {}, ("x", "y"), ("body",)),
+        LabelledPage("a", {}, ("x\ny",), ("body",)),
+        LabelledPage("a", {"a b": "c"}, ("x",), ("body",)),
+        LabelledPage("a", {"a": " c"}, ("x",), ("body",)),
+        LabelledPage("a", {"a": "c\rd"}, ("x",), ("body",)),
+    ],
+)
+def test_what_could_not_be_read_back_is_not_written(page: LabelledPage, tmp_path: Path) -> None:
+    with pytest.raises(ValueError):
+        labelled.write(page, tmp_path / "a.tsv")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_write_that_fails_leaves_the_old_file(tmp_path: Path) -> None:
+    target = tmp_path / "a.txt"
+    target.write_text("old")
+    with pytest.raises(RuntimeError), labelled.replacing(target) as file:
+        file.write(b"half of the n")
+        raise RuntimeError
+    assert target.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_write_keeps_links_and_permissions(tmp_path: Path) -> None:
+    target, link = tmp_path / "a.txt", tmp_path / "link.txt"
+    target.write_text("old")
+    target.chmod(0o600)
+    link.symlink_to(target)
+    with labelled.replacing(link) as file:
+        file.write(b"new")
+    assert link.is_symlink()
+    assert target.read_text() == "new"
+    assert target.stat().st_mode & 0o777 == 0o600
+
+
+def test_pipes_and_devices_are_written_to_and_not_replaced(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    with labelled.replacing(pipe) as file:
+        file.write(b"through")
+    assert os.read(reader, 100) == b"through"
+    os.close(reader)
+    assert pipe.is_fifo()
+
+
+def test_errors_of_writing_name_the_file_that_was_asked_for(tmp_path: Path) -> None:
+    missing = tmp_path / "no" / "such.txt"
+    with pytest.raises(FileNotFoundError, match=r"such\.txt"), labelled.replacing(missing):
+        pass
+
+
+def test_the_repository_s_labelled_pages_are_well_formed() -> None:
+    if not AUTHORED.exists():
+        pytest.skip("not in a checkout")
+    assert all(page.lang != "und" for page in labelled.read_all([AUTHORED]))

@@ -1,0 +1,113 @@
+"""What Page makes of labelled lines; the probabilities are made up, so no model is asked.
+
+``examples_clean.json`` holds the cases: lines with their probabilities ("" and the like
+for a blank line) and the clean text that must come out.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+
+from clutter import LABELS, Page, features
+
+EXAMPLES = json.loads(Path(__file__).with_name("examples_clean.json").read_text("utf-8"))
+
+
+def make_page(text: str, probabilities: Any) -> Page:
+    """A page whose non-blank lines have the given rows of probabilities."""
+    found = features.split([text])
+    rows = np.asarray(probabilities, np.float32).reshape(found.number.size, len(LABELS))
+    return Page(text, found.number, found.lines.start, found.lines.end, rows)
+
+
+def example_page(lines: list[Any]) -> Page:
+    filled = [line for line in lines if not isinstance(line, str)]
+    text = "\n".join([line if isinstance(line, str) else line[0] for line in lines])
+    return make_page(text, [[given.get(label, 0) for label in LABELS] for _, given in filled])
+
+
+@st.composite
+def pages(draw: st.DrawFn) -> Page:
+    lines = ["", " ", "Bridge opens", "BRIDGE OPENS", "Text.", "\u200b", "مرحبا", "\ud800"]
+    line = st.sampled_from(lines)
+    parts = draw(st.lists(st.tuples(line, st.sampled_from(["\n", "\r\n", "\r"])), max_size=12))
+    text = "".join([part + end for part, end in parts])
+    count = features.split([text]).number.size
+    weights = draw(arrays.arrays(np.float64, (count, len(LABELS)), elements=st.floats(0.01, 1)))
+    return make_page(text, weights / weights.sum(axis=1, keepdims=True))
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example["about"])
+def test_clean_text(example: dict[str, Any]) -> None:
+    page = example_page(example["lines"])
+    options = {key: example[key] for key in ("keep", "threshold") if key in example}
+    assert page.clean(**options) == example["clean"]
+
+
+@given(pages(), st.floats(0, 1), st.sets(st.sampled_from(LABELS), min_size=1))
+def test_clean_text_is_a_subsequence_of_the_lines(
+    page: Page, threshold: float, keep: set[str]
+) -> None:
+    rest = iter(re.split(r"\r\n|\n|\r", page.text))
+    clean = page.clean(keep, threshold)
+    for line in clean.split("\n") if clean else []:
+        assert line == "" or line in rest  # "in" moves the iterator on to the line found
+
+
+@given(pages(), st.floats(0, 1))
+def test_clean_text_holds_the_kept_lines(page: Page, threshold: float) -> None:
+    kept = page.kept(threshold=threshold).tolist()
+    expected = [line.text for line, keep in zip(page.lines, kept, strict=True) if keep]
+    assert [line for line in page.clean(threshold=threshold).split("\n") if line] == expected
+
+
+@given(pages())
+def test_no_two_paragraph_breaks_in_a_row_and_none_at_the_ends(page: Page) -> None:
+    clean = page.clean(LABELS, 0)
+    assert "\n\n\n" not in clean
+    assert clean == clean.strip("\n")
+
+
+@given(pages(), st.floats(0, 1), st.floats(0, 1))
+def test_a_lower_threshold_keeps_all_that_a_higher_one_does(page: Page, a: float, b: float) -> None:
+    # of lines that are no headlines: of a headline's copies, the first that is kept stays
+    low, high = page.kept(["body"], min(a, b)), page.kept(["body"], max(a, b))
+    headline = np.array([line.label == "title" for line in page.lines], bool)
+    assert (low | ~high | headline).all()
+
+
+@given(pages())
+def test_lines_stand_where_they_say(page: Page) -> None:
+    lines = re.split(r"\r\n|\n|\r", page.text)
+    assert len(page) == len(page.lines) == len(page.probabilities)
+    for line, row in zip(page.lines, page.probabilities, strict=True):
+        assert lines[line.number - 1] == line.text
+        assert line.confidence == row.max()
+        assert row[LABELS.index(line.label)] == row.max()
+
+
+def test_line_breaks_of_every_kind_count_as_one_each() -> None:
+    page = make_page("a\r\nb\rc\n\nd", np.eye(4, len(LABELS)))
+    assert [(line.number, line.text) for line in page.lines] == [
+        (1, "a"), (2, "b"), (3, "c"), (5, "d"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("threshold", [-0.1, 1.1, float("nan")])
+def test_a_threshold_outside_0_to_1_is_refused(threshold: float) -> None:
+    with pytest.raises(ValueError, match="threshold must lie between 0 and 1"):
+        make_page("a", np.eye(1, len(LABELS))).clean(threshold=threshold)
+
+
+def test_an_unknown_label_is_refused_and_the_known_ones_are_named() -> None:
+    with pytest.raises(ValueError, match=r"unknown label 'bdy'; there are body, title"):
+        make_page("a", np.eye(1, len(LABELS))).clean(keep=["title", "bdy"])

@@ -1,0 +1,214 @@
+"""The renderings of labelled pages, on made-up labels and on text that means harm."""
+
+from __future__ import annotations
+
+import json
+import re
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from clutter import LABELS, Page, features, render
+
+TEXT = st.text(
+    st.sampled_from("ab<>&\"'\t\n\r\0\x1b\x9b\u200bא\ud800\udc00\ufffe") | st.characters()
+)
+UNFIT = "[\0-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]"
+"""Characters that neither a terminal nor a browser should be given."""
+
+
+def make_page(text: str, *labels: str, sure: float = 0.93) -> Page:
+    """A page whose lines have the given labels; those not given are body."""
+    found = features.split([text])
+    rows = np.full((found.number.size, len(LABELS)), (1 - sure) / (len(LABELS) - 1), np.float32)
+    for row, label in enumerate([*labels, *["body"] * (len(rows) - len(labels))]):
+        rows[row, LABELS.index(label)] = sure
+    return Page(text, found.number, found.lines.start, found.lines.end, rows)
+
+
+class Reader(HTMLParser):
+    """Collects elements, and the attributes and text of every line."""
+
+    def __init__(self, document: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.open: list[str] = []
+        self.lines: list[tuple[dict[str, str | None], str]] = []
+        self.headings: list[str] = []
+        self.feed(document)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        if tag != "meta":
+            self.open.append(tag)
+        if tag == "p":
+            self.lines.append((dict(attrs), ""))
+        if tag == "h2":
+            self.headings.append("")
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if self.open and self.open[-1] == "p":
+            attributes, text = self.lines[-1]
+            self.lines[-1] = (attributes, text + data)
+        if self.open and self.open[-1] == "h2":
+            self.headings[-1] += data
+
+
+def read_html(*pages: tuple[str, Page]) -> Reader:
+    reader = Reader("".join(render.html(pages)))
+    assert reader.open == []
+    return reader
+
+
+def test_text_is_label_confidence_line() -> None:
+    page = make_page("Home\n\nBridge  opens\tat last", "nav", "title")
+    assert render.text(page) == "nav      0.93  Home\ntitle    0.93  Bridge  opens\tat last\n"
+
+
+def test_jsonl_has_one_object_a_line() -> None:
+    page = make_page('Home\r\n\r\n"Мост" \u2028 open', "nav", "title", sure=0.91234567)
+    rows = render.jsonl(page, "a/ü.txt").split("\n")
+    assert rows.pop() == ""
+    assert [json.loads(row) for row in rows] == [
+        {"path": "a/ü.txt", "number": 1, "label": "nav", "confidence": 0.9123, "text": "Home"},
+        {"path": "a/ü.txt", "number": 3, "label": "title", "confidence": 0.9123,
+         "text": '"Мост" \u2028 open'},
+    ]  # fmt: skip
+    assert "Мост" in rows[1]
+
+
+@given(TEXT)
+def test_jsonl_gives_back_the_text_of_every_line(text: str) -> None:
+    page = make_page(text)
+    rows = render.jsonl(page, "page").encode("utf-8").split(b"\n")[:-1]
+    # of two lone surrogates in a row that make a pair, JSON makes the character
+    expected = [
+        line.text.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
+        for line in page.lines
+    ]
+    assert [json.loads(row)["text"] for row in rows] == expected
+
+
+def test_color_paints_each_line_and_resets(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    page = make_page("Home\nLog in\n\n\nBridge opens\n", "nav", "nav", "title")
+    assert render.color(page) == (
+        "\x1b[90mnav      0.93  Home\x1b[0m\n"
+        "\x1b[90mnav      0.93  Log in\x1b[0m\n"
+        "\n"
+        "\x1b[1mtitle    0.93  Bridge opens\x1b[0m\n"
+    )
+
+
+def test_the_legend_names_each_label_once_in_its_color(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    painted = re.findall(r"\x1b\[\d+m(\w+)\x1b\[0m", render.legend())
+    assert sorted(painted) == sorted(LABELS)
+    assert len(set(re.findall(r"\x1b\[(\d+)m\w", render.legend()))) == len(LABELS)
+
+
+def test_no_color(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert render.color(make_page("Home", "nav")) == "nav      0.93  Home\n"
+    assert render.legend() == "kept: body title   dropped: meta nav comment ad teaser notice\n\n"
+
+
+@given(TEXT)
+def test_no_page_can_steer_the_terminal(text: str) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NO_COLOR", "1")
+        shown = render.color(make_page(text)) + render.text(make_page(text))
+    assert not re.search(UNFIT, shown)
+
+
+def test_html_has_label_confidence_and_direction_on_every_line() -> None:
+    page = make_page("Home\n\nשלום\nSee also: weather", "nav", "body", "teaser")
+    found = read_html(("a.txt", page))
+    home, hello, see = found.lines[len(LABELS) :]
+    assert (home[1], hello[1], see[1]) == ("Home", "שלום", "See also: weather")
+    assert [line[0]["data-label"] for line in (home, hello, see)] == ["nav", "body", "teaser"]
+    assert home[0]["title"] == "nav, 93.0% sure, line 1"
+    assert {line[0]["dir"] for line in (home, hello, see)} == {"auto"}
+    assert home[0]["class"] == "dropped"
+    assert hello[0]["class"] == "break"
+    assert see[0]["class"] == "dropped"
+
+
+def test_html_legend_shows_each_label_as_its_lines_look() -> None:
+    legend = read_html().lines
+    assert [attributes["data-label"] for attributes, _ in legend] == list(LABELS)
+    for attributes, word in legend:
+        assert word == ("dropped" if attributes.get("class") == "dropped" else "kept")
+
+
+def test_html_gives_each_label_a_tint_of_its_own() -> None:
+    hues = re.findall(r'\[data-label="(\w+)"\] { --hue: (\d+) }', "".join(render.html([])))
+    assert [label for label, _ in hues] == list(LABELS)
+    assert len({hue for _, hue in hues}) == len(LABELS)
+
+
+def test_html_fades_a_headline_that_clean_drops_as_repeated() -> None:
+    page = make_page("Bridge opens\nText\nBridge opens", "title", "body", "title")
+    first, text, again = read_html(("a", page)).lines[len(LABELS) :]
+    assert "class" not in first[0]
+    assert "class" not in text[0]
+    assert again[0]["class"] == "dropped"
+
+
+def test_html_holds_several_pages_under_their_names() -> None:
+    pages = [
+        ("a<b>.txt", make_page("one")),
+        ("c\udcff.txt", make_page("")),
+        ("d", make_page("two")),
+    ]
+    found = read_html(*pages)
+    assert found.headings == ["a<b>.txt", "c\ufffd.txt", "d"]
+    assert [text for _, text in found.lines[len(LABELS) :]] == ["one", "two"]
+
+
+@given(TEXT, TEXT)
+def test_html_is_well_formed_and_shows_the_text_whatever_it_is(text: str, path: str) -> None:
+    page = make_page(text)
+    document = "".join(render.html([(path, page)]))
+    assert not re.search(UNFIT, document)
+    found = Reader(document)
+    assert set(found.tags) == {
+        "html", "head", "meta", "title", "style", "body", "h1", "h2", "p", "section",
+    }  # fmt: skip
+    shown = [text for _, text in found.lines[len(LABELS) :]]
+    assert shown == [render.visible(line.text) for line in page.lines]
+    assert found.headings == [render.visible(path)]
+
+
+def test_html_needs_nothing_from_elsewhere() -> None:
+    document = "".join(render.html([("a", make_page("one"))]))
+    assert not re.search(r"https?:|//|src=|href=|url\(|@import|<script|<link", document)
+
+
+def test_html_reads_pages_as_it_goes() -> None:
+    taken = []
+
+    def pages() -> object:
+        for number in range(3):
+            taken.append(number)
+            yield f"{number}", make_page("one")
+
+    for piece in render.html(pages()):  # type: ignore[arg-type]
+        if "<h2" in piece:
+            assert f">{taken[-1]}<" in piece
+    assert taken == [0, 1, 2]
+
+
+def test_a_model_with_other_labels_can_be_shown() -> None:
+    found = features.split(["one"])
+    rows = np.array([[0.1, 0.9]], np.float32)
+    page = Page("one", found.number, found.lines.start, found.lines.end, rows, ("body", "junk"))
+    assert "junk  0.90  one" in render.color(page)
+    assert read_html(("a", page)).lines[-1][0]["data-label"] == "junk"
