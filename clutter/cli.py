@@ -178,7 +178,11 @@ example:
   $ clutter evaluate held-out/ --model my.safetensors
   $ clutter clean page.txt --model my.safetensors""",
     )
-    _add_labelled(parser, "+")
+    _add_labelled(
+        parser,
+        "a corpus folder: learn from its pages too, by the labels without text (.jsonl) that "
+        "LABELLED holds; labelled/README.md tells more",
+    )
     parser.add_argument(
         "-o", dest="output", metavar="MODEL", required=True, help="the model file to write"
     )
@@ -209,7 +213,11 @@ example:
 
 A fair score needs pages of sites that the model was not trained on.""",
     )
-    _add_labelled(parser, "*")
+    _add_labelled(
+        parser,
+        "a corpus folder: score on its dev pages and their half-cleaned views, by the labels "
+        "without text (.jsonl) that LABELLED holds, and on nothing else",
+    )
     _add_model(parser)
     parser.add_argument(
         "--format", choices=("text", "json"), default="text", help="of the report (default: text)"
@@ -268,14 +276,14 @@ def _add_input(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_labelled(parser: argparse.ArgumentParser, nargs: str) -> None:
+def _add_labelled(parser: argparse.ArgumentParser, corpus: str) -> None:
     parser.add_argument(
         "labelled",
-        nargs=nargs,
+        nargs="+",
         metavar="LABELLED",
         help="a labelled file, or a folder (every .tsv in it and below)",
     )
-    parser.add_argument("--corpus", metavar="DIR", help="a folder of further labelled pages")
+    parser.add_argument("--corpus", metavar="DIR", help=corpus)
 
 
 def _add_model(parser: argparse.ArgumentParser) -> None:

@@ -3,8 +3,8 @@
 A line is described by what it says (hashes of its character n-grams, which the
 model turns into a learned vector), by its shape (length, punctuation, digits,
 capitals, first and last character) and by its page (place, repetition, and how
-much of its wording returns in the page's long lines: a headline's does, a
-teaser's does not).
+much of its wording returns in the page's text: a headline's does, a teaser's does
+not).
 
 Everything here is numpy on whole batches of pages: the text of many lines is
 viewed as one array of code points, the hash of every n-gram at every position
@@ -390,10 +390,10 @@ def _repetition(
 
 
 def _overlap(
-    lines: Lines, stream: Stream, four: NDArray[np.uint32], long: NDArray[np.bool_], out: Floats
+    lines: Lines, stream: Stream, four: NDArray[np.uint32], text: NDArray[np.bool_], out: Floats
 ) -> None:
-    """Share of each short line's n-grams, of orders 4 and 8, that a long line of the
-    section has too: shape (lines, 2). Long lines get 0.
+    """Share of each short line's n-grams, of orders 4 and 8, that a line of text (one of
+    width TEXT or more) of the section has too: shape (lines, 2). Lines of text get 0.
 
     Every section has a table of its own, sized by the section alone, so that what a
     line gets does not depend on the pages that happen to be in the same batch.
@@ -414,18 +414,17 @@ def _overlap(
     sizes = 4 << np.ceil(np.log2(np.maximum(room, 16))).astype(np.int64)
     begin = np.repeat((np.cumsum(sizes) - sizes).astype(np.uint32), spans)
     mask = np.repeat((sizes - 1).astype(np.uint32), spans)
-    of_long = long[stream.line]
+    of_text = text[stream.line]
     for column, grams in enumerate((four, eight)):
         key = grams >> np.uint32(7)
         key &= mask
         key += begin
-        # half of the n-grams of long lines, chosen by their hash, tell as much in less
-        # time; those that reach over a line's end have hash 0 and are left out with the
-        # other half
+        # half of the n-grams, chosen by their hash, tell as much in less time; those that
+        # reach over a line's end have hash 0 and are left out with the other half
         chosen = (grams & np.uint32(1 << 5)) != 0
         returns = np.zeros(sizes.sum(), np.uint8)
-        returns[key[of_long & chosen]] = 1
-        asked = np.flatnonzero(chosen & ~of_long)
+        returns[key[of_text & chosen]] = 1
+        asked = np.flatnonzero(chosen & ~of_text)
         running = np.zeros(asked.size + 1, np.int32)
         np.cumsum(returns.take(key[asked]), out=running[1:])
         bounds = np.searchsorted(asked, np.append(stream.first, stream.codes.size))

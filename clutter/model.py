@@ -29,7 +29,8 @@ from clutter.features import N_SHAPE, Features, Floats, Ints
 from clutter.page import LABELS, Page
 
 FORMAT = 1
-"""Version of the model file; another one is refused."""
+"""Version of the model file; another one is refused. It grows with every change to what
+the arrays mean, and so with every change to what features.py computes."""
 
 DILATIONS = (1, 2, 4, 8, 16, 32)
 """Distances, in lines, that the convolutions look over."""
@@ -49,8 +50,14 @@ BLOCKS = (
 CHUNK = 32768
 """Characters whose n-grams are summed at a time, so that the arrays stay in cache."""
 
+GROUP = 65536
+"""Characters of pages that go through the network together."""
+
 BATCH = 1 << 17
 """Characters of pages that ``label_many`` takes together."""
+
+_PIECE = 64
+"""Positions whose n-grams are summed in 16 bits; see ``line_vectors``."""
 
 Weights = Mapping[str, Floats]
 
@@ -221,9 +228,6 @@ def line_vectors(packed: NDArray[np.uint64], scale: Floats, found: Features) -> 
     return out
 
 
-_PIECE = 64
-
-
 class Model:
     """A labelling model: safe to share between threads, since nothing in it changes.
 
@@ -274,7 +278,7 @@ class Model:
         group = 0
         while group < lines.sections.size - 1:
             spent = weight[group - 1] if group else 0
-            stop = int(np.searchsorted(weight, spent + CHUNK)) + 1
+            stop = int(np.searchsorted(weight, spent + GROUP)) + 1
             stop = min(max(stop, group + 1), lines.sections.size - 1)
             a, b = lines.sections[group], lines.sections[stop]
             probabilities[a:b] = self.probabilities(lines.part(group, stop))
@@ -417,6 +421,4 @@ def load(path: str | os.PathLike[str] | None = None) -> Model:
     Raises ModelError where the file is not a usable model, OSError where it cannot be
     read.
     """
-    if path is None or path == "default":
-        return _load_shipped()
-    return Model.load(path)
+    return _load_shipped() if path is None else Model.load(path)

@@ -20,30 +20,34 @@ from collections.abc import Iterable, Iterator
 from clutter.page import KEPT, LABELS, Line, Page
 
 _SGR = {
-    "body": "39", "title": "1", "meta": "36", "nav": "90",
+    "body": "39", "title": "1", "meta": "36", "nav": "2",
     "comment": "35", "ad": "31", "teaser": "33", "notice": "32",
 }  # fmt: skip
 _HUE = {
-    "body": 140, "title": 95, "meta": 190, "nav": 225,
-    "comment": 285, "ad": 0, "teaser": 35, "notice": 330,
+    "body": 140, "title": 90, "meta": 185, "nav": 225,
+    "comment": 270, "ad": 0, "teaser": 42, "notice": 318,
 }  # fmt: skip
 
 # a terminal obeys these; HTML forbids them, and lone surrogates and noncharacters too
 _CONTROL = re.compile("[\0-\x08\x0a-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
 
+# what is dropped is faded by its ink alone, so that its tint stays as clear as the legend's;
+# the faded ink still has a contrast of 4.5 to every tint, which small print needs
 _CSS = """
-:root { color-scheme: light dark; --tint: 94%; --ink: #1b1b1b; --paper: #fff }
-@media (prefers-color-scheme: dark) { :root { --tint: 17%; --ink: #e8e8e8; --paper: #121212 } }
+:root { color-scheme: light dark; --tint: 94%; --ink: #1b1b1b; --faded: #676767; --paper: #fff }
+@media (prefers-color-scheme: dark) {
+  :root { --tint: 13%; --ink: #f4f4f4; --faded: #999999; --paper: #121212 } }
 body { margin: 1.5rem auto; padding: 0 1rem; max-width: 60rem; color: var(--ink);
   background: var(--paper); font: 1rem/1.5 system-ui, sans-serif }
-h2 { font-size: 1rem; overflow-wrap: anywhere }
+h2 { margin: 3rem 0 1rem; font-size: 1.2rem; overflow-wrap: anywhere }
 p { position: relative; margin: 1px 0; padding: .1rem .6rem .1rem 5.6rem; min-height: 1.5em;
   white-space: pre-wrap; overflow-wrap: anywhere; background: hsl(var(--hue) 60% var(--tint));
   border-left: .3rem solid hsl(var(--hue) 60% 50%) }
-p::before { content: attr(data-label); position: absolute; left: .6rem; font-size: .8rem }
+p::before { content: attr(data-label); position: absolute; left: .6rem;
+  font-size: .8rem; line-height: 1.6rem }
 p.break { margin-top: .8rem }
-p.dropped { opacity: .55 }
-p.dropped:hover { opacity: 1 }
+p.dropped { color: var(--faded) }
+p.dropped:hover { color: var(--ink) }
 [data-label="title"] { font-weight: bold }
 """
 

@@ -10,12 +10,11 @@ kind and not the site:
 - Pages whose labels nobody gave but whose article text is known take part by
   self-training: models trained on the labelled pages guess the labels, and Bayes'
   rule joins the guess with what the article text says of each line.
-- Two models, each trained on half of the sites, say how well unseen sites are read and
-  how sure the final model may be (temperature scaling, Guo et al., 2017,
-  arXiv:1706.04599). They are the teachers of the self-training, and of the labelled
-  pages too: what the one that has not seen a page says of a line softens its label
-  (distillation, Hinton et al., 2015, arXiv:1503.02531), so that doubtful and wrong
-  labels weigh less.
+- Two models, each trained on half of the sites, say how well unseen sites are read. They
+  are the teachers of the self-training, and of the labelled pages too: what the one that
+  has not seen a page says of a line softens its label (distillation, Hinton et al., 2015,
+  arXiv:1503.02531). Doubtful and wrong labels weigh less then, and the probabilities of
+  the final model are as honest as they are sure: they need no calibration afterwards.
 
 The network (model.py) is trained by Adam (Kingma and Ba, 2015, arXiv:1412.6980), its
 n-gram table by Adagrad with one rate a row (Duchi et al., 2011), with dropout
@@ -39,7 +38,7 @@ import joblib
 import numpy as np
 import scipy.sparse
 from numpy.typing import NDArray
-from sklearn.metrics import accuracy_score, f1_score, log_loss
+from sklearn.metrics import accuracy_score, f1_score
 from sklearn.model_selection import GroupKFold
 from threadpoolctl import threadpool_limits
 
@@ -449,7 +448,7 @@ def train(
     for teacher, (_, left) in zip(teachers, folds, strict=True):
         found = teacher.label_many("\n".join(known[i].lines) for i in left)
         guesses |= {i: page.probabilities for i, page in zip(left.tolist(), found, strict=True)}
-    temperature, scores = _held_out(known, [guesses[i] for i in range(len(known))])
+    scores = _held_out(known, [guesses[i] for i in range(len(known))])
     tell(
         f"on sites not trained on: accuracy {scores['accuracy']:.3f}, "
         f"macro F1 {scores['macro_f1']:.3f} (models of half the sites)"
@@ -469,8 +468,6 @@ def train(
         ]
         tell(f"{len(aligned)} more pages labelled by the two models and their reference texts")
     (model,) = _fit_all([(known, how_many_steps(known), seed)], jobs, "model", tell)
-    for name in ("out_w", "out_b"):
-        model.weights[name] /= temperature
     model.about |= {
         "pages": {
             "labelled": len(own), "views": len(cleaned), "self-labelled": len(aligned),
@@ -479,7 +476,6 @@ def train(
         "sites": len(sites),
         "languages": sorted({page.lang for page in pages} | {page.lang for page in labelled}),
         "held_out_by_site": scores,
-        "temperature": round(temperature, 3),
         "seed": seed,
     }  # fmt: skip
     return model
@@ -499,23 +495,14 @@ def _fit_all(
     return [found.model() for found in fits]
 
 
-def _held_out(pages: Sequence[Sample], guesses: Sequence[Floats]) -> tuple[float, dict[str, float]]:
-    """The temperature that makes held-out guesses honest, and their scores."""
+def _held_out(pages: Sequence[Sample], guesses: Sequence[Floats]) -> dict[str, float]:
+    """Scores of the guesses of models that have not seen the pages."""
     rows = np.concatenate([page.weight > 0 for page in pages])
     truth = np.concatenate([page.target.argmax(axis=1) for page in pages])[rows]
-    guess = np.concatenate(guesses)[rows]
-    log = np.log(np.maximum(guess, 1e-9)).astype(np.float64)
-
-    def cost(temperature: float) -> float:
-        scaled = np.exp(log / temperature)
-        scaled /= scaled.sum(axis=1, keepdims=True)
-        return float(log_loss(truth, scaled, labels=range(len(LABELS))))
-
-    temperature = float(min(np.geomspace(0.7, 2.5, 40), key=cost))
-    best = guess.argmax(axis=1)
-    return temperature, {
-        "accuracy": round(float(accuracy_score(truth, best)), 4),
-        "macro_f1": round(float(f1_score(truth, best, average="macro")), 4),
+    guess = np.concatenate(guesses)[rows].argmax(axis=1)
+    return {
+        "accuracy": round(float(accuracy_score(truth, guess)), 4),
+        "macro_f1": round(float(f1_score(truth, guess, average="macro")), 4),
     }
 
 

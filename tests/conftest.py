@@ -1,7 +1,16 @@
-"""One thread for the linear algebra: the pages of the tests are too small to share out,
-and threads that wait for each other on a busy machine take many times as long."""
+"""What all tests share.
+
+One thread for the linear algebra: the pages of the tests are too small to share out, and
+threads that wait for each other on a busy machine take many times as long. And no
+deadline for generated examples: how long one takes is not what is tested.
+"""
 
 import os
 
+from hypothesis import HealthCheck, settings
+
 for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(name, "1")
+
+settings.register_profile("clutter", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("clutter")

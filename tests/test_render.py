@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import colorsys
 import json
 import re
 from html.parser import HTMLParser
@@ -100,8 +101,8 @@ def test_color_paints_each_line_and_resets(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.delenv("NO_COLOR", raising=False)
     page = make_page("Home\nLog in\n\n\nBridge opens\n", "nav", "nav", "title")
     assert render.color(page) == (
-        "\x1b[90mnav      0.93  Home\x1b[0m\n"
-        "\x1b[90mnav      0.93  Log in\x1b[0m\n"
+        "\x1b[2mnav      0.93  Home\x1b[0m\n"
+        "\x1b[2mnav      0.93  Log in\x1b[0m\n"
         "\n"
         "\x1b[1mtitle    0.93  Bridge opens\x1b[0m\n"
     )
@@ -152,6 +153,35 @@ def test_html_gives_each_label_a_tint_of_its_own() -> None:
     hues = re.findall(r'\[data-label="(\w+)"\] { --hue: (\d+) }', "".join(render.html([])))
     assert [label for label, _ in hues] == list(LABELS)
     assert len({hue for _, hue in hues}) == len(LABELS)
+
+
+def test_html_fades_by_ink_that_can_still_be_read_on_every_tint() -> None:
+    document = "".join(render.html([]))
+    hues = [int(hue) for hue in re.findall(r"--hue: (\d+)", document)]
+    tints = [int(tint) / 100 for tint in re.findall(r"--tint: (\d+)%", document)]
+    inks = re.findall(r"--ink: #(\w{6})", document)
+    faded = re.findall(r"--faded: #(\w{6})", document)
+    assert (len(tints), len(inks), len(faded)) == (2, 2, 2)  # light and dark
+    for tint, ink, faint in zip(tints, inks, faded, strict=True):
+        for hue in hues:
+            paper = luminance(colorsys.hls_to_rgb(hue / 360, tint, 0.6))
+            clear, dim = (contrast(paper, luminance(rgb(color))) for color in (ink, faint))
+            # the least that WCAG 2 asks of text, level AA
+            assert clear > 2 * dim > 2 * 4.5
+
+
+def rgb(color: str) -> tuple[float, ...]:
+    return tuple(value / 255 for value in bytes.fromhex(color))
+
+
+def luminance(color: tuple[float, ...]) -> float:
+    """Relative luminance by WCAG 2, of red, green and blue from 0 to 1."""
+    linear = [v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055) ** 2.4 for v in color]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def contrast(one: float, other: float) -> float:
+    return (max(one, other) + 0.05) / (min(one, other) + 0.05)
 
 
 def test_html_fades_a_headline_that_clean_drops_as_repeated() -> None:

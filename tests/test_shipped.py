@@ -1,0 +1,63 @@
+"""The shipped model: what it promises on real pages of sites it was not trained on.
+
+The pages are a corpus that stands beside the repository, or does not: then these tests
+are skipped. The floors are what the first release set out to reach.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import clutter
+from clutter import corpus, labelled
+from clutter.evaluate import evaluate
+
+ROOT = Path(__file__).resolve().parent.parent
+CORPUS = ROOT.parent / "shared" / "corpus"
+SEEDS = sorted((ROOT.parent / "shared" / "seeds").glob("*.tsv"))
+
+needs_corpus = pytest.mark.skipif(not CORPUS.is_dir(), reason="no corpus beside the repository")
+
+
+@pytest.fixture(scope="module")
+def model() -> clutter.Model:
+    return clutter.load()
+
+
+def test_the_file_is_small_enough_to_ship(model):
+    assert (ROOT / "models" / "default.safetensors").stat().st_size <= 10e6
+    assert model.about["labelled_lines"] > 10_000
+    assert 0 < model.about["held_out_by_site"]["macro_f1"] < 1
+
+
+@needs_corpus
+def test_whole_pages_of_unseen_sites(model):
+    standoff = corpus.read_standoff([ROOT / "labelled" / "corpora"])
+    scores = evaluate(model, corpus.dev_pages(CORPUS, standoff))
+    assert scores.pages == 105
+    assert scores.accuracy >= 0.88
+    assert scores.kept_by_lines.f1 >= 0.91
+    assert scores.kept_by_characters.f1 >= 0.965
+    assert scores.calibration_error <= 0.02
+
+
+@needs_corpus
+def test_half_cleaned_views_of_unseen_sites(model):
+    for view, pages in corpus.dev_views(CORPUS).items():
+        scores = evaluate(model, pages)
+        floor = 0.965 if view == "wet" else 0.975
+        assert scores.kept_by_characters.f1 >= max(floor, scores.keep_everything), view
+
+
+@pytest.mark.skipif(not SEEDS, reason="no example pages beside the repository")
+@pytest.mark.parametrize("path", SEEDS, ids=lambda path: path.stem)
+def test_example_pages_give_exactly_their_headline_and_body(model, path):
+    page = labelled.read(path)
+    wanted: list[str] = []
+    for line, label in zip(page.lines, page.labels, strict=True):
+        if label in ("title", "body") and not (label == "title" and line in wanted):
+            wanted.append(line)
+    clean = model.label(page.text).clean()
+    assert [line for line in clean.split("\n") if line.strip()] == wanted
