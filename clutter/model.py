@@ -308,6 +308,8 @@ class Model:
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the model to a ``.safetensors`` file, whole or not at all."""
+        from clutter.labelled import replacing  # which inference does without
+
         arrays = {
             "ngrams": self.table,
             "ngrams_scale": self.scale,
@@ -325,13 +327,8 @@ class Model:
         }
         text = json.dumps(header, ensure_ascii=False, sort_keys=True)
         data = safetensors.numpy.save(arrays, metadata={"clutter": text})
-        target = Path(path)
-        partial = target.with_name(f".{target.name}.{os.getpid()}.part")
-        try:
-            partial.write_bytes(data)
-            partial.replace(target)
-        finally:
-            partial.unlink(missing_ok=True)
+        with replacing(path) as file:
+            file.write(data)
 
     @staticmethod
     def load(path: str | os.PathLike[str]) -> Model:

@@ -51,6 +51,7 @@ from clutter.labelled import LabelledError, LabelledPage, read_all
 from clutter.model import (
     BLOCKS,
     DILATIONS,
+    GROUP,
     Layout,
     Model,
     forward,
@@ -116,8 +117,8 @@ class Fit:
     table: Floats
     weights: dict[str, Floats]
 
-    def model(self, about: dict[str, object] | None = None) -> Model:
-        return Model(*quantised(self.table), self.weights, about)
+    def model(self) -> Model:
+        return Model(*quantised(self.table), self.weights)
 
 
 # --- pages -> samples ---
@@ -226,7 +227,7 @@ def _features(texts: list[str]) -> Features:
     """Features of many pages, found a few pages at a time, as in inference."""
     lines = features.split(texts).lines
     size = np.cumsum(lines.end - lines.start)[lines.sections[1:] - 1]
-    cuts = np.unique(np.searchsorted(size, np.arange(0, size[-1], 65536))).tolist()
+    cuts = np.unique(np.searchsorted(size, np.arange(0, size[-1], GROUP))).tolist()
     bounds = itertools.pairwise([*cuts, size.size])
     parts = [features.features(lines.part(a, b)) for a, b in bounds]
     starts = np.cumsum([0] + [part.first[-1] for part in parts])
@@ -536,7 +537,8 @@ def main_train(args: argparse.Namespace) -> int:
         model = train(pages, labelled, views, aligned, args.seed, args.jobs, tell)
         model.save(args.output)
     except OSError as error:
-        print(f"clutter: {error.filename or ''}: {error.strerror or error}", file=sys.stderr)
+        where = "" if error.filename is None else f"{error.filename}: "
+        print(f"clutter: {where}{error.strerror or error}", file=sys.stderr)
         return 2
     except (LabelledError, corpora.CorpusError, TrainingError) as error:
         print(f"clutter: {error}", file=sys.stderr)
