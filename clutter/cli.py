@@ -209,7 +209,8 @@ example:
   $ clutter evaluate held-out/                     scores of the shipped model
   $ clutter evaluate held-out/ --model my.safetensors
                                                    the same for your own: is it better?
-  $ clutter evaluate held-out/ --worst 3           the three worst pages, to look at
+  $ clutter evaluate mine/ --worst 30              the lines where label and model disagree
+                                                   most: some of the labels will be wrong
 
 A fair score needs pages of sites that the model was not trained on.""",
     )
@@ -227,7 +228,8 @@ A fair score needs pages of sites that the model was not trained on.""",
         type=_count,
         default=10,
         metavar="N",
-        help="how many of the worst pages to list (default: 10)",
+        help="how many of the worst pages, and of the lines where label and model disagree most, "
+        "to list (default: 10)",
     )
 
 

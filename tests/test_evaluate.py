@@ -11,6 +11,7 @@ import gzip
 import json
 from argparse import Namespace
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, confusion_matrix, precision_recall_fscore_support
 
 import clutter
-from clutter import LABELS, Page, features
+from clutter import LABELS, Page, features, labelled
 from clutter.corpus import dev_pages, line_hash, read_standoff
 from clutter.evaluate import (
     Score,
@@ -149,6 +150,33 @@ def test_the_worst_page_comes_first_and_no_more_than_asked_for():
     found = evaluate(Answering([sure("body")] * 4), pages, worst=3)
     assert [worst.name for worst in found.worst] == ["9.tsv", "5.tsv", "3.tsv"]
     assert evaluate(Answering([sure("body")] * 4), pages, worst=0).worst == []
+
+
+def test_lines_where_label_and_model_disagree_are_named_the_most_striking_first():
+    rows = [sure("nav"), sure("nav", 0.65), sure("ad", 0.93), sure("body", 0.3)]
+    doubted = page(
+        "a.tsv", ("nav", "Home"), ("body", "Text."), ("", ""), ("nav", "Buy"), ("ad", "Now")
+    )
+    found = evaluate(Answering(rows), [replace(doubted, first=3)]).disagreements
+    assert [(line.name, line.number, line.text) for line in found] == [
+        ("a.tsv", 6, "Buy"),
+        ("a.tsv", 4, "Text."),
+        ("a.tsv", 7, "Now"),
+    ]
+    assert (found[0].label, found[0].guess) == ("nav", "ad")
+    assert found[0].guess_probability == pytest.approx(0.93)
+    assert found[0].label_probability == pytest.approx(0.01)
+    assert len(evaluate(Answering(rows), [doubted], worst=2).disagreements) == 2
+
+
+def test_the_report_shows_disagreements_by_file_and_line(tmp_path):
+    file = tmp_path / "a.tsv"
+    file.write_text("# lang: en\n\nnav\tHome\nbody\tB\x1b[1muy " + "now " * 30 + "\n")
+    pages = [labelled.read(file)]
+    report = format_text(evaluate(Answering([sure("nav"), sure("ad", 0.93)]), pages))
+    row = report.splitlines()[-1]
+    assert row.startswith(f"{file}:4  body   ad     0.93  B\ufffd[1muy now now")
+    assert row.endswith("...") and len(row) < len(str(file)) + 90
 
 
 def test_title_and_body_together_decide_what_is_kept():

@@ -43,7 +43,13 @@ def pages(draw: st.DrawFn) -> LabelledPage:
     ]
     value = TEXT.filter(lambda value: value == value.strip() and not re.search("[\n\r]", value))
     head = draw(st.dictionaries(WORD, value, max_size=3))
-    return LabelledPage("page", head, tuple(lines), tuple(labels))
+    guess = st.tuples(st.sampled_from(LABELS), st.integers(0, 100).map(lambda n: n / 100))
+    guesses = {
+        i: draw(guess)
+        for i, label in enumerate(labels)
+        if label == labelled.UNLABELLED and draw(st.booleans())
+    }
+    return LabelledPage("page", head, tuple(lines), tuple(labels), guesses)
 
 
 def guessed(text: str) -> Page:
@@ -68,8 +74,28 @@ def test_a_guess_keeps_every_line_of_the_page(text: str) -> None:
     page = guessed(text)
     made = labelled.from_page(page, "page", {"lang": "en"})
     assert made.lines == tuple(re.split(r"\r\n|\n|\r", text))
-    assert [label for label in made.labels if label] == [line.label for line in page.lines]
+    found = list(made.labels)
+    for i, (label, _) in made.guesses.items():
+        assert found[i] == labelled.UNLABELLED
+        found[i] = label
+    assert [label for label in found if label] == [line.label for line in page.lines]
     assert [not label for label in made.labels] == [blank(line) for line in made.lines]
+
+
+def test_doubtful_guesses_are_marked_and_the_least_certain_one_always() -> None:
+    def guess_of(*body: float) -> LabelledPage:
+        """What is written of three lines that are body to these degrees, and else nav."""
+        rows = np.zeros((3, len(LABELS)), np.float32)
+        rows[:, LABELS.index("body")] = body
+        rows[:, LABELS.index("nav")] = 1 - rows[:, LABELS.index("body")]
+        found = features.split(["a\n\nb\nc"])
+        page = Page("a\n\nb\nc", found.number, found.lines.start, found.lines.end, rows)
+        return labelled.from_page(page, "page")
+
+    made = guess_of(0.9, 0.43, 0.81)
+    assert labelled.format_page(made) == "body\ta\n\nnav?0.57\tb\nbody\tc\n"
+    assert made.labels == ("body", "", "?", "body")
+    assert guess_of(0.9, 0.95, 0.85).guesses == {3: ("body", 0.85)}
 
 
 @given(st.text(st.sampled_from("# :\tabody?\n\r \u200b\ufeff")) | st.text())
@@ -93,6 +119,27 @@ def test_problems(case: dict[str, Any]) -> None:
     except LabelledError as error:
         problems = list(error.problems)
     assert problems == case["problems"]
+
+
+def test_a_mark_is_a_guess_and_no_label_until_it_is_removed() -> None:
+    page = labelled.parse("# lang: en\n\nnav?0.43\tHome\nbody\tText.\n", "page")
+    assert page.labels == ("", "?", "body")
+    assert page.guesses == {1: ("nav", 0.43)}
+    assert page.first == 2
+    page = labelled.parse("nav\tHome\n", "page")
+    assert (page.labels, page.guesses, page.first) == (("nav",), {}, 1)
+
+
+@pytest.mark.parametrize(
+    "guesses, reason",
+    [({0: ("nav", 0.5)}, "has the label 'body'"), ({1: ("menu", 0.5)}, "unknown label 'menu'")],
+)
+def test_a_guess_that_could_not_be_read_back_is_refused(
+    guesses: dict[int, tuple[str, float]], reason: str
+) -> None:
+    page = LabelledPage("page", {}, ("a", "b"), ("body", "?"), guesses)
+    with pytest.raises(ValueError, match=reason):
+        labelled.format_page(page)
 
 
 def test_a_page_of_the_format() -> None:

@@ -18,6 +18,8 @@ from clutter.labelled import LabelledPage
 FOLDER = Path(__file__).parent.parent / "labelled" / "pages"
 FILES = sorted(path for path in FOLDER.rglob("*") if path.is_file())
 
+LANGUAGES = "ru ar en fa ur he tr hi bn zh ja ko vi th id de fr es pt it pl uk el nl sv cs ro kk"
+
 
 @pytest.fixture(scope="module")
 def pages() -> list[LabelledPage]:
@@ -42,10 +44,17 @@ def test_every_page_says_where_it_is_from_and_stands_with_its_language(pages):
 
 
 def test_there_are_enough_pages_in_enough_languages(pages):
-    assert len(pages) >= 30
-    languages = {page.lang for page in pages}
-    assert {"ru", "ar", "en"} <= languages
-    assert len(languages - {"ru", "ar", "en"}) >= 5
+    count = Counter(page.lang for page in pages)
+    assert count.total() >= 150
+    assert set(count) >= set(LANGUAGES.split())
+    assert {lang for lang in ("ru", "ar", "en") if count[lang] < 15} == set()
+    assert {lang for lang in count if count[lang] < 4} == set()
+
+
+def test_whole_pages_and_what_extractors_leave_are_both_there(pages):
+    count = Counter(page.head["kind"] for page in pages)
+    assert set(count) == {"whole", "residue"}
+    assert min(count.values()) >= 0.4 * len(pages)
 
 
 @pytest.mark.parametrize("label", LABELS)
