@@ -142,9 +142,11 @@ example:
                                          one page for the browser; confidence on hover
   $ clutter label pages/ --format jsonl | jq -r 'select(.label == "comment").text'
                                          the readers' comments of many pages
-  $ clutter label page.txt --format tsv -o page.tsv
-                                         a labelled file: correct the labels in an
-                                         editor, then: clutter train page.tsv ...""",
+  $ clutter label site/*.txt --format tsv -o mine/
+                                         labelled files to correct in an editor; what
+                                         the model doubts is marked (nav?0.43) and counts
+                                         as unlabelled until you make it a plain label;
+                                         then: clutter train mine/ --base default ...""",
     )
     _add_input(parser)
     parser.add_argument(
@@ -164,19 +166,24 @@ example:
 
 
 def add_train_arguments(parser: argparse.ArgumentParser) -> None:
-    """Arguments of training: ``labelled`` (list of str), ``output``, ``corpus`` (str or
-    None), ``seed`` and ``jobs`` (int)."""
+    """Arguments of training: ``labelled`` (list of str), ``output``, ``base`` and ``corpus``
+    (str or None), ``seed`` and ``jobs`` (int)."""
     _describe(
         parser,
         "Train a model on labelled pages.",
         """\
 example:
   $ clutter label mysite/ --format tsv -o mine/    let the model guess
-  $ vi mine/*.tsv                                  correct its labels, put "# url: ..."
-                                                   at the top, ? before lines to leave out
+  $ vi mine/*.tsv                                  correct its labels; what it doubts is
+                                                   marked: nav?0.43
+  $ clutter train mine/ --base default -o my.safetensors
+                                                   the shipped model, tuned to these pages,
+                                                   in seconds
+  $ clutter clean page.txt --model my.safetensors
+
   $ clutter train labelled/ mine/ -o my.safetensors
-  $ clutter evaluate held-out/ --model my.safetensors
-  $ clutter clean page.txt --model my.safetensors""",
+                                                   a model from the ground up; "# url: ..." at
+                                                   a page's top tells its site""",
     )
     _add_labelled(
         parser,
@@ -185,6 +192,12 @@ example:
     )
     parser.add_argument(
         "-o", dest="output", metavar="MODEL", required=True, help="the model file to write"
+    )
+    parser.add_argument(
+        "--base",
+        metavar="M",
+        help="start from this model file, or from the shipped model (default), and tune it to "
+        "LABELLED: for a few pages of a new site",
     )
     parser.add_argument(
         "--seed", type=_count, default=0, metavar="N", help="of the random numbers (default: 0)"

@@ -5,8 +5,7 @@ in ``labelled/corpora/SOURCE.jsonl``, the label of each line under a hash of its
 (stand-off labels). Whoever has the corpus joins the two again. A corpus folder holds
 
 - ``train.jsonl.gz`` and ``dev.jsonl.gz``: a page a line, with ``id``, ``source``,
-  ``site``, ``lang`` and ``lines`` of {``text``, ``in_gold``}, where ``in_gold`` is 1
-  or 0 where the page's reference text holds the line or not, and null without one;
+  ``site``, ``lang`` and ``lines`` of {``text``};
 - ``residue.jsonl.gz``: half-cleaned views of the labelled pages, what an extractor
   left of them: ``id``, ``split``, ``site``, ``lang``, ``extractor`` and ``lines`` of
   {``text``, ``label``}.
@@ -22,37 +21,15 @@ import os
 import unicodedata
 import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from clutter.labelled import LabelledPage
+from clutter.labelled import UNLABELLED, LabelledPage
 from clutter.page import LABELS
-
-UNKNOWN = "?"
 
 
 class CorpusError(ValueError):
     """A corpus folder or a file of stand-off labels that cannot be used, and why."""
-
-
-@dataclass(frozen=True)
-class CorpusPage:
-    """A page of a corpus: for each line its text, its label ("?" where nobody gave one)
-    and whether the page's reference text holds it (1, 0, or None without a reference)."""
-
-    name: str
-    source: str
-    site: str
-    lang: str
-    lines: tuple[str, ...]
-    labels: tuple[str, ...]
-    in_gold: tuple[int | None, ...]
-    view: str = ""
-
-    def labelled(self) -> LabelledPage:
-        head = {"lang": self.lang, "site": self.site}
-        return LabelledPage(self.name, head, self.lines, self.labels)
 
 
 def line_hash(text: str) -> str:
@@ -84,7 +61,7 @@ def read_standoff(paths: Iterable[str | os.PathLike[str]]) -> dict[str, list[tup
                     found[str(page["id"])] = lines
                 except (ValueError, KeyError, TypeError) as error:
                     raise CorpusError(f"{file}:{number}: not a page of labels ({error})") from None
-                wrong = {label for _, label in lines} - set(LABELS) - {UNKNOWN}
+                wrong = {label for _, label in lines} - set(LABELS) - {UNLABELLED}
                 if wrong:
                     raise CorpusError(f"{file}:{number}: unknown label {sorted(wrong)[0]!r}")
     if not found:
@@ -96,7 +73,7 @@ def read_standoff(paths: Iterable[str | os.PathLike[str]]) -> dict[str, list[tup
 def carry_over(hashes: Sequence[str], labels: Sequence[tuple[str, str]]) -> tuple[str, ...]:
     """The label of each line of a page, by its hash and in order; "?" where none fits."""
     keys = [key for key, _ in labels]
-    out = [UNKNOWN] * len(hashes)
+    out = [UNLABELLED] * len(hashes)
     if list(hashes) == keys:
         return tuple(label for _, label in labels)
     matcher = difflib.SequenceMatcher(None, list(hashes), keys, autojunk=False)
@@ -107,8 +84,8 @@ def carry_over(hashes: Sequence[str], labels: Sequence[tuple[str, str]]) -> tupl
 
 
 def _read(
-    corpus: str | os.PathLike[str], name: str, make: Callable[[dict[str, Any]], CorpusPage | None]
-) -> list[CorpusPage]:
+    corpus: str | os.PathLike[str], name: str, make: Callable[[dict[str, Any]], LabelledPage | None]
+) -> list[LabelledPage]:
     """The pages that ``make`` makes of the rows of a corpus file; None leaves a row out."""
     path = Path(corpus) / name
     number = 0
@@ -127,43 +104,43 @@ def _read(
     except (KeyError, TypeError, AttributeError) as error:
         raise CorpusError(f"{path}:{number}: not a page of a corpus ({error!r})") from None
     if not pages:
-        raise CorpusError(f"{path}: holds no page")
+        raise CorpusError(f"{path}: holds no page that has labels")
     return pages
 
 
 def read_pages(
     corpus: str | os.PathLike[str], split: str, standoff: Mapping[str, list[tuple[str, str]]]
-) -> list[CorpusPage]:
-    """The pages of one split ("train" or "dev"), labelled where the stand-off labels know
-    them. Raises CorpusError where they cannot be read."""
+) -> list[LabelledPage]:
+    """The pages of one split, "train" or "dev" (sites that training never sees), that the
+    stand-off labels know. Raises CorpusError where they cannot be read."""
 
-    def make(row: dict[str, Any]) -> CorpusPage:
+    def make(row: dict[str, Any]) -> LabelledPage | None:
+        if row["id"] not in standoff:
+            return None
         lines = tuple(_one_line(line["text"]) for line in row["lines"])
-        labels = (UNKNOWN,) * len(lines)
-        if row["id"] in standoff:
-            labels = carry_over([line_hash(line) for line in lines], standoff[row["id"]])
-        in_gold = tuple(line["in_gold"] for line in row["lines"])
-        return CorpusPage(
-            row["id"], row["source"], row["site"], row["lang"], lines, labels, in_gold
-        )
+        labels = carry_over([line_hash(line) for line in lines], standoff[row["id"]])
+        return LabelledPage(row["id"], _head(row), lines, labels)
 
     return _read(corpus, f"{split}.jsonl.gz", make)
 
 
-def read_views(corpus: str | os.PathLike[str], split: str) -> list[CorpusPage]:
-    """The half-cleaned views of one split's labelled pages. Raises CorpusError where they
-    cannot be read."""
+def read_views(corpus: str | os.PathLike[str], split: str) -> list[LabelledPage]:
+    """The half-cleaned views of one split's labelled pages; the head's ``extractor`` says
+    what made each. Raises CorpusError where they cannot be read."""
 
-    def make(row: dict[str, Any]) -> CorpusPage | None:
+    def make(row: dict[str, Any]) -> LabelledPage | None:
         if row["split"] != split:
             return None
         lines = tuple(_one_line(line["text"]) for line in row["lines"])
-        labels = tuple(line["label"] or UNKNOWN for line in row["lines"])
-        name, view = f"{row['id']}/{row['extractor']}", row["extractor"]
-        unknown = (None,) * len(lines)
-        return CorpusPage(name, "residue", row["site"], row["lang"], lines, labels, unknown, view)
+        labels = tuple(line["label"] or UNLABELLED for line in row["lines"])
+        head = _head(row) | {"extractor": row["extractor"]}
+        return LabelledPage(f"{row['id']}/{row['extractor']}", head, lines, labels)
 
     return _read(corpus, "residue.jsonl.gz", make)
+
+
+def _head(row: Mapping[str, Any]) -> dict[str, str]:
+    return {"lang": row["lang"], "site": row["site"]}
 
 
 def _one_line(text: str) -> str:
@@ -188,17 +165,9 @@ def standoff_row(page: Mapping[str, Any], split: str, method: str) -> str:
     return json.dumps(row, ensure_ascii=False, separators=(",", ":"))
 
 
-def dev_pages(
-    corpus: str | os.PathLike[str], standoff: Mapping[str, list[tuple[str, str]]]
-) -> list[LabelledPage]:
-    """The labelled pages of the corpus's dev sites, which training never sees."""
-    pages = read_pages(corpus, "dev", standoff)
-    return [page.labelled() for page in pages if set(page.labels) != {UNKNOWN}]
-
-
 def dev_views(corpus: str | os.PathLike[str]) -> dict[str, list[LabelledPage]]:
     """The half-cleaned views of the dev sites' labelled pages, by extractor."""
     views: dict[str, list[LabelledPage]] = {}
     for page in read_views(corpus, "dev"):
-        views.setdefault(page.view, []).append(page.labelled())
+        views.setdefault(page.head["extractor"], []).append(page)
     return dict(sorted(views.items()))

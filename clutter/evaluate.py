@@ -513,7 +513,7 @@ def main_evaluate(args: Namespace) -> int:
             pages = read_all(args.labelled)
         else:
             standoff = corpus.read_standoff(args.labelled)
-            pages = corpus.dev_pages(args.corpus, standoff)
+            pages = corpus.read_pages(args.corpus, "dev", standoff)
             views = corpus.dev_views(args.corpus)
         if not any(label not in ("", "?") for page in pages for label in page.labels):
             where = ", ".join(str(path) for path in (*args.labelled, args.corpus) if path)

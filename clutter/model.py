@@ -178,10 +178,12 @@ def forward(
     return z
 
 
-def quantised(table: Floats) -> tuple[NDArray[np.int8], Floats]:
-    """An n-gram table in 8 bits a number, with the scale of each column."""
-    scale = np.maximum(np.abs(table).max(axis=0), 1e-12) / np.float32(127)
-    return np.rint(table / scale).astype(np.int8), scale.astype(np.float32)
+def quantised(table: Floats, scale: Floats | None = None) -> tuple[NDArray[np.int8], Floats]:
+    """An n-gram table in 8 bits a number, with the scale of each column. On a given
+    ``scale``, what lies beyond it is cut, and what was rounded on it before stays itself."""
+    if scale is None:
+        scale = (np.maximum(np.abs(table).max(axis=0), 1e-12) / np.float32(127)).astype(np.float32)
+    return np.rint(table / scale).clip(-127, 127).astype(np.int8), scale
 
 
 def line_vectors(packed: NDArray[np.uint64], scale: Floats, found: Features) -> Floats:

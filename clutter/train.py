@@ -7,15 +7,17 @@ kind and not the site:
   sometimes the headline, sometimes a page's top or end.
 - N-grams are dropped at random, for some pages all of them, so that the model also
   learns to read a page by its shape, as it must in a language it does not know.
-- Pages whose labels nobody gave but whose article text is known take part by
-  self-training: models trained on the labelled pages guess the labels, and Bayes'
-  rule joins the guess with what the article text says of each line.
-- Two models, each trained on half of the sites, say how well unseen sites are read. They
-  are the teachers of the self-training, and of the labelled pages too: what the one that
-  has not seen a page says of a line softens its label (distillation, Hinton et al., 2015,
-  arXiv:1503.02531), so that doubtful and wrong labels weigh less and the model is nearly
-  as sure as it may be. The rest is temperature scaling (Guo et al., 2017,
-  arXiv:1706.04599).
+- Two models, each trained on half of the sites, say how well unseen sites are read, and
+  are teachers: what the one that has not seen a page says of a line softens its label
+  (distillation, Hinton et al., 2015, arXiv:1503.02531), so that doubtful and wrong labels
+  weigh less and the model is nearly as sure as it may be. The rest is temperature scaling
+  (Guo et al., 2017, arXiv:1706.04599).
+
+A few pages of a new site are learned by tuning a model that exists. Its network stays and
+the n-gram vectors alone are trained on (as Artetxe et al., 2020, arXiv:1910.11856, bring a
+network to a new language), since what is new about a site is its wording; the base's own
+answers soften the labels (Li and Hoiem, 2016, arXiv:1606.09282), so that what it knew is
+moved no further than needed.
 
 The network (model.py) is trained by Adam (Kingma and Ba, 2015, arXiv:1412.6980), its
 n-gram table by Adagrad with one rate a row (Duchi et al., 2011), with dropout
@@ -38,14 +40,12 @@ from pathlib import Path
 import joblib
 import numpy as np
 import scipy.sparse
-from numpy.typing import NDArray
 from sklearn.metrics import accuracy_score, f1_score
 from sklearn.model_selection import GroupKFold
 from threadpoolctl import threadpool_limits
 
-from clutter import corpus as corpora
-from clutter import features
-from clutter.corpus import UNKNOWN, CorpusPage
+from clutter import corpus, features
+from clutter.corpus import CorpusError
 from clutter.features import BUCKET_BITS, Features, Floats, Ints
 from clutter.labelled import LabelledError, LabelledPage, read_all
 from clutter.model import (
@@ -54,7 +54,9 @@ from clutter.model import (
     GROUP,
     Layout,
     Model,
+    ModelError,
     forward,
+    load,
     quantised,
     weight_shapes,
 )
@@ -84,11 +86,16 @@ TEMPERATURE = 1.25
 """What the final scores are divided by. Softened labels leave the model a little too sure;
 chosen on dev sites, where it lowers the calibration error."""
 
+TUNE_RATE, TUNE_STEPS, TUNE_EPOCHS, TUNE_SOFTENED = 0.02, 60, 7.5, 0.15
+"""Tuning of a model: the n-gram vectors' rate, the least steps, how often each line is seen
+where there are many, and the share of a label that the base's guess takes over. Chosen on
+sites of the corpus with many pages, by what is won there and lost on dev sites."""
+
 CROP = 1500
 """Lines of a longer page that one step sees."""
 
-VIEW_WEIGHT, ALIGNED_WEIGHT = 0.35, 0.6
-"""How often a half-cleaned view or a self-labelled page is drawn, a labelled page being 1."""
+VIEW_WEIGHT = 0.35
+"""How often a half-cleaned view is drawn, a labelled page being 1."""
 
 _BODY, _TITLE = LABELS.index("body"), LABELS.index("title")
 
@@ -112,13 +119,15 @@ class Sample:
 
 @dataclass(frozen=True)
 class Fit:
-    """The arrays of a trained network: what a Model is made of."""
+    """The arrays of a trained network: what a Model is made of. ``scale`` is that of the
+    model it was tuned from, if it was."""
 
     table: Floats
     weights: dict[str, Floats]
+    scale: Floats | None = None
 
     def model(self) -> Model:
-        return Model(*quantised(self.table), self.weights)
+        return Model(*quantised(self.table, self.scale), self.weights)
 
 
 # --- pages -> samples ---
@@ -137,60 +146,6 @@ def sample(
             target[i, LABELS.index(labels[row])] = 1
             weight[i] = 1
     return Sample(site, [lines[row] for row in rows], target, weight, draw, whole)
-
-
-_WIDTHS = np.array([10, 25, 50, 100])
-
-
-def _width_bucket(lines: Sequence[str]) -> Ints:
-    return np.searchsorted(_WIDTHS, [len(line) for line in lines], side="right")
-
-
-def evidence(pages: Sequence[CorpusPage]) -> dict[str, NDArray[np.float64]]:
-    """How likely the reference text holds a line of each label and length.
-
-    Counted, source by source, on pages that have both labels and a reference: a table
-    of shape (labels, length buckets) for each source, smoothed towards that of all
-    sources, which stands under "".
-    """
-    shape = (len(LABELS), _WIDTHS.size + 1, 2)
-    counts: dict[str, NDArray[np.float64]] = {"": np.zeros(shape)}
-    for page in pages:
-        mine = counts.setdefault(page.source, np.zeros(shape))
-        for label, held, bucket in zip(
-            page.labels, page.in_gold, _width_bucket(page.lines), strict=True
-        ):
-            if label in LABELS and held is not None:
-                mine[LABELS.index(label), bucket, held] += 1
-                counts[""][LABELS.index(label), bucket, held] += 1
-    overall = (counts[""][..., 1] + 0.5) / (counts[""].sum(axis=2) + 1)
-    tables = {
-        source: (count[..., 1] + 20 * overall) / (count.sum(axis=2) + 20)
-        for source, count in counts.items()
-    }
-    return tables | {"": overall}
-
-
-def self_labelled(
-    page: CorpusPage, guess: Floats, tables: dict[str, NDArray[np.float64]]
-) -> Sample:
-    """A page without labels, labelled by a model's ``guess`` (lines, labels) and by which
-    of its lines the reference text holds.
-
-    Bayes' rule: the guess is the prior, the share of lines of that label and length
-    that references hold is the likelihood.
-    """
-    made = sample(page.site, page.lines, page.labels)
-    rows = features.split(["\n".join(page.lines)]).number - 1
-    held = np.array([-1 if value is None else value for value in page.in_gold])[rows]
-    table = tables.get(page.source, tables[""])
-    likelihood = table[:, _width_bucket(made.lines)].T
-    likelihood = np.where((held == 1)[:, None], likelihood, 1 - likelihood).clip(0.02, 0.98)
-    likelihood[held < 0] = 1
-    target = guess * likelihood
-    target /= target.sum(axis=1, keepdims=True)
-    weight = np.full(len(made.lines), 0.5, np.float32)
-    return replace(made, target=target.astype(np.float32), weight=weight, draw=ALIGNED_WEIGHT)
 
 
 # --- samples -> a network ---
@@ -313,14 +268,27 @@ def _running_means_back(back: Floats, layout: Layout) -> Floats:
     return out.astype(np.float32)
 
 
-def fit(samples: Sequence[Sample], steps: int, seed: int, tell: Tell) -> Fit:
-    """Train a network on samples for a number of steps; the same seed gives the same."""
+def fit(
+    samples: Sequence[Sample], steps: int, seed: int, tell: Tell, base: Model | None = None
+) -> Fit:
+    """Train a network on samples for a number of steps; the same seed gives the same.
+
+    With a ``base``, it is that model's network, and the n-gram vectors alone learn: those of
+    words that the samples do not hold stay what they are, bit for bit.
+    """
     rng = np.random.default_rng(seed)
-    weights = initial_weights(rng)
-    table = (rng.standard_normal((1 << BUCKET_BITS, VECTOR)) * 0.01).astype(np.float32)
-    some = rng.permutation(len(samples))[:300]
-    shape = _features(["\n".join(samples[i].lines) for i in some]).shape
-    mean, scale = shape.mean(axis=0), 1 / (shape.std(axis=0) + 0.05)
+    if base is None:
+        table_rate, page_dropout = TABLE_RATE, PAGE_DROPOUT
+        weights = initial_weights(rng)
+        table = (rng.standard_normal((1 << BUCKET_BITS, VECTOR)) * 0.01).astype(np.float32)
+        some = rng.permutation(len(samples))[:300]
+        shape = _features(["\n".join(samples[i].lines) for i in some]).shape
+        mean, scale = shape.mean(axis=0), (1 / (shape.std(axis=0) + 0.05)).astype(np.float32)
+    else:
+        table_rate, page_dropout = TUNE_RATE, 0.0
+        weights = dict(base.weights)
+        mean, scale = weights.pop("shape_mean"), weights.pop("shape_scale")
+        table = np.multiply(base.table, base.scale, dtype=np.float32)
     draw = np.cumsum([page.draw for page in samples])
     lines = step_lines(samples)
     rows_squared = np.full(len(table), 1e-8, np.float32)
@@ -337,7 +305,7 @@ def fit(samples: Sequence[Sample], steps: int, seed: int, tell: Tell) -> Fit:
         target = np.concatenate([page.target[rows] for page, rows in pages])
         weight = np.concatenate([page.weight[rows] for page, rows in pages])
         weight /= max(weight.sum(), 1)
-        wordless = np.repeat(rng.random(len(pages)) < PAGE_DROPOUT, [r.size for _, r in pages])
+        wordless = np.repeat(rng.random(len(pages)) < page_dropout, [r.size for _, r in pages])
         sums, used = _ngram_sums(found, rng)
         per_line = np.sqrt(np.diff(found.first) * len(features.ORDERS)) * (1 - NGRAM_DROPOUT)
         per_line = (~wordless / per_line).astype(np.float32)[:, None]
@@ -345,7 +313,7 @@ def fit(samples: Sequence[Sample], steps: int, seed: int, tell: Tell) -> Fit:
             ((sums @ table[used]) * per_line, ((found.shape - mean) * scale).clip(-5, 5)), axis=1
         )
         masks = [
-            (rng.random((len(x), HIDDEN), np.float32) > STATE_DROPOUT)
+            (rng.random((len(x), weights["in_b"].size), np.float32) > STATE_DROPOUT)
             / np.float32(1 - STATE_DROPOUT)
             for _ in range(2)
         ]
@@ -359,26 +327,28 @@ def fit(samples: Sequence[Sample], steps: int, seed: int, tell: Tell) -> Fit:
         gradients, back = backward(weights, tape, layout, error, dropout)
         # Adam with a warm start, a cosine's decay and clipped gradients
         pace = min(1.0, step / 100) * (0.515 + 0.485 * np.cos(np.pi * step / steps))
-        norm = np.sqrt(sum(float((g * g).sum()) for g in gradients.values()))
-        for name, gradient in gradients.items():
-            gradient *= min(1.0, 1 / max(norm, 1e-12))
-            first[name] += 0.1 * (gradient - first[name])
-            second[name] += 0.002 * (gradient * gradient - second[name])
-            move = first[name] / (1 - 0.9**step)
-            move /= np.sqrt(second[name] / (1 - 0.998**step)) + 1e-8
-            if name.endswith("_w"):
-                move += 1e-4 * weights[name]
-            weights[name] -= np.float32(RATE * pace) * move
-            kept = 1 - 1 / (AVERAGED * steps) if step > steps / 10 else 0.0
-            average[name] += np.float32(1 - kept) * (weights[name] - average[name])
-        change = sums.T @ (back[:, :VECTOR] * per_line)
+        if base is None:
+            norm = np.sqrt(sum(float((g * g).sum()) for g in gradients.values()))
+            for name, gradient in gradients.items():
+                gradient *= min(1.0, 1 / max(norm, 1e-12))
+                first[name] += 0.1 * (gradient - first[name])
+                second[name] += 0.002 * (gradient * gradient - second[name])
+                move = first[name] / (1 - 0.9**step)
+                move /= np.sqrt(second[name] / (1 - 0.998**step)) + 1e-8
+                if name.endswith("_w"):
+                    move += 1e-4 * weights[name]
+                weights[name] -= np.float32(RATE * pace) * move
+                kept = 1 - 1 / (AVERAGED * steps) if step > steps / 10 else 0.0
+                average[name] += np.float32(1 - kept) * (weights[name] - average[name])
+        change = sums.T @ (back[:, : table.shape[1]] * per_line)
         rows_squared[used] += (change * change).mean(axis=1)
-        table[used] -= np.float32(TABLE_RATE * pace) * change / np.sqrt(rows_squared[used])[:, None]
+        table[used] -= np.float32(table_rate * pace) * change / np.sqrt(rows_squared[used])[:, None]
         if time.monotonic() - told > 10 or step == steps:
             told = time.monotonic()
             left = (told - begun) / step * (steps - step)
             tell(f"step {step} of {steps}, loss {loss:.3f}, {left:.0f} s left")
-    return Fit(table, average | {"shape_mean": mean, "shape_scale": scale.astype(np.float32)})
+    weights = average | {"shape_mean": mean, "shape_scale": scale}
+    return Fit(table, weights, None if base is None else base.scale)
 
 
 def _ngram_sums(found: Features, rng: np.random.Generator) -> tuple[scipy.sparse.csr_matrix, Ints]:
@@ -411,30 +381,33 @@ def how_many_steps(samples: Sequence[Sample]) -> int:
     return int(np.clip(EPOCHS * total / step_lines(samples), 200, MOST_STEPS))
 
 
+def tuning_steps(samples: Sequence[Sample]) -> int:
+    """Steps of tuning: few, since each takes the model further from its base."""
+    total = sum(len(page.lines) for page in samples)
+    return max(TUNE_STEPS, int(TUNE_EPOCHS * total / step_lines(samples)))
+
+
 # --- the whole of it ---
 
 
 def train(
     pages: Sequence[LabelledPage],
-    labelled: Sequence[CorpusPage] = (),
-    views: Sequence[CorpusPage] = (),
-    aligned: Sequence[CorpusPage] = (),
+    views: Sequence[LabelledPage] = (),
     seed: int = 0,
     jobs: int = 1,
     tell: Tell = lambda message: None,
 ) -> Model:
     """Train a model.
 
-    ``pages`` and ``labelled`` carry labels; ``views`` are half-cleaned copies of pages;
-    ``aligned`` are pages without labels of which a reference text is known. ``jobs``
-    processes are used where there is work for several; it does not change the result.
+    ``views`` are half-cleaned copies of pages, which count less.
+    ``jobs`` processes are used where there is work for several; it does not change the
+    result.
 
     Raises TrainingError where there are too few labelled lines or sites.
     """
-    own = [sample(page.site, page.lines, page.labels) for page in pages]
-    own += [sample(page.site, page.lines, page.labels) for page in labelled]
-    cleaned = [sample(page.site, page.lines, page.labels, VIEW_WEIGHT, False) for page in views]
-    known = [page for page in own + cleaned if page.weight.any()]
+    own = _labelled_samples(pages)
+    cleaned = _labelled_samples(views, VIEW_WEIGHT, whole=False)
+    known = own + cleaned
     sites = sorted({page.site for page in known})
     labels = sum(int(page.weight.sum()) for page in known)
     if len(sites) < 2 or labels < 100:
@@ -464,39 +437,99 @@ def train(
         replace(page, target=(1 - share) * page.target + share * guesses[i])
         for i, page in enumerate(known)
     ]
-    if aligned:
-        texts = ["\n".join(page.lines) for page in aligned]
-        both = [[page.probabilities for page in teacher.label_many(texts)] for teacher in teachers]
-        tables = evidence(labelled)
-        known += [
-            self_labelled(page, (one + other) / 2, tables)
-            for page, one, other in zip(aligned, *both, strict=True)
-        ]
-        tell(f"{len(aligned)} more pages labelled by the two models and their reference texts")
     (model,) = _fit_all([(known, how_many_steps(known), seed)], jobs, "model", tell)
     for name in ("out_w", "out_b"):
         model.weights[name] /= TEMPERATURE
     model.about |= {
-        "pages": {
-            "labelled": len(own), "views": len(cleaned), "self-labelled": len(aligned),
-        },
+        "pages": {"labelled": len(own), "views": len(cleaned)},
         "labelled_lines": labels,
         "sites": len(sites),
-        "languages": sorted({page.lang for page in pages} | {page.lang for page in labelled}),
+        "languages": sorted({page.lang for page in pages}),
         "held_out_by_site": scores,
         "seed": seed,
-    }  # fmt: skip
+    }
     return model
 
 
+def tune(
+    base: Model,
+    pages: Sequence[LabelledPage],
+    seed: int = 0,
+    jobs: int = 1,
+    tell: Tell = lambda message: None,
+) -> Model:
+    """A model that starts from ``base`` and learns a few pages more, of a new site say.
+
+    What keeps it from forgetting the rest is said in ``fit`` and above. Where there are
+    several pages, it is told first how tuning on half of them reads the other half.
+
+    Raises TrainingError where no line is labelled.
+    """
+    known = _labelled_samples(pages)
+    if not known:
+        raise TrainingError(f"no labelled line in {len(pages)} page(s)")
+    labels = sum(int(page.weight.sum()) for page in known)
+    tell(f"{len(known)} page(s), {labels} labelled lines")
+    texts = ["\n".join(page.lines) for page in known]
+    guesses = [page.probabilities for page in base.label_many(texts)]
+    softened = [
+        replace(page, target=(1 - TUNE_SOFTENED) * page.target + TUNE_SOFTENED * guess)
+        for page, guess in zip(known, guesses, strict=True)
+    ]
+    scores = {"base": _held_out(known, guesses)}
+    tell(f"before, on these pages: {_in_words(scores['base'])}")
+    # by page, not by site: the question is how well new pages of these sites will be read
+    order = np.random.default_rng(seed).permutation(len(known)).tolist()
+    halves = [order[::2], order[1::2]] if len(known) > 1 else []
+    seen = [softened, *([softened[i] for i in half] for half in halves)]
+    tasks = [(some, tuning_steps(some), seed) for some in seen]
+    model, *others = _fit_all(tasks, jobs, "model", tell, base)
+    if others:
+        unseen = dict(enumerate(guesses))
+        for other, left in zip(others, reversed(halves), strict=True):
+            answers = other.label_many(texts[i] for i in left)
+            unseen |= {i: page.probabilities for i, page in zip(left, answers, strict=True)}
+        scores["tuned"] = _held_out(known, [unseen[i] for i in range(len(known))])
+        tell(f"tuned on one half of them, on the other: {_in_words(scores['tuned'])}")
+    model.about |= {
+        "base": base.about,
+        "pages": {"labelled": len(known)},
+        "labelled_lines": labels,
+        "sites": len({page.site for page in known}),
+        "languages": sorted({page.lang for page in pages}),
+        "held_out_by_page": scores,
+        "seed": seed,
+    }
+    return model
+
+
+def _in_words(scores: dict[str, float]) -> str:
+    return (
+        f"accuracy {scores['accuracy']:.3f}, {scores['wrong_characters']:.2%} of the characters "
+        "kept or dropped wrongly"
+    )
+
+
+def _labelled_samples(
+    pages: Sequence[LabelledPage], draw: float = 1.0, whole: bool = True
+) -> list[Sample]:
+    """Samples of the pages that have a labelled line."""
+    made = (sample(page.site, page.lines, page.labels, draw, whole) for page in pages)
+    return [page for page in made if page.weight.any()]
+
+
 def _fit_all(
-    tasks: list[tuple[list[Sample], int, int]], jobs: int, name: str, tell: Tell
+    tasks: list[tuple[list[Sample], int, int]],
+    jobs: int,
+    name: str,
+    tell: Tell,
+    base: Model | None = None,
 ) -> list[Model]:
     def work(number: int, samples: list[Sample], steps: int, seed: int) -> Fit:
         label = f"{name} {number}" if len(tasks) > 1 else name
         # one thread each: more would not give the same sums on every run
         with threadpool_limits(1):
-            return fit(samples, steps, seed, lambda message: tell(f"{label}: {message}"))
+            return fit(samples, steps, seed, lambda message: tell(f"{label}: {message}"), base)
 
     parallel = joblib.Parallel(n_jobs=min(jobs, len(tasks)))
     fits = parallel(joblib.delayed(work)(i, *task) for i, task in enumerate(tasks, 1))
@@ -507,11 +540,31 @@ def _held_out(pages: Sequence[Sample], guesses: Sequence[Floats]) -> dict[str, f
     """Scores of the guesses of models that have not seen the pages."""
     rows = np.concatenate([page.weight > 0 for page in pages])
     truth = np.concatenate([page.target.argmax(axis=1) for page in pages])[rows]
-    guess = np.concatenate(guesses)[rows].argmax(axis=1)
+    probabilities = np.concatenate(guesses)[rows]
+    guess = probabilities.argmax(axis=1)
+    characters = np.array([len(line) for page in pages for line in page.lines])[rows]
+    kept = probabilities[:, [_BODY, _TITLE]].sum(axis=1) >= 0.5
+    wrong = characters[kept != np.isin(truth, [_BODY, _TITLE])].sum() / characters.sum()
     return {
         "accuracy": round(float(accuracy_score(truth, guess)), 4),
         "macro_f1": round(float(f1_score(truth, guess, average="macro")), 4),
+        "wrong_characters": round(float(wrong), 5),
     }
+
+
+def unfinished(pages: Sequence[LabelledPage]) -> list[str]:
+    """What is left to label, a line for each page: pages without any label, and pages with
+    guesses still marked as doubtful. Lines with a bare "?" were left out on purpose."""
+    found = []
+    for page in pages:
+        lines = sum(label != "" for label in page.labels)
+        if not any(label in LABELS for label in page.labels):
+            found.append(f"{page.name}: not labelled yet")
+        elif page.guesses:
+            found.append(
+                f"{page.name}: {len(page.guesses)} of {lines} lines still marked as doubtful"
+            )
+    return found
 
 
 def main_train(args: argparse.Namespace) -> int:
@@ -525,26 +578,38 @@ def main_train(args: argparse.Namespace) -> int:
     try:
         if not os.access(Path(args.output).parent, os.W_OK):
             raise TrainingError(f"{args.output}: cannot be written there")
+        base = None
+        if args.base is not None:
+            if args.corpus:
+                raise TrainingError("--base learns from LABELLED alone; leave out --corpus")
+            base = load(None if args.base == "default" else args.base)
         pages = read_all(args.labelled)
-        found: list[CorpusPage] = []
-        views: list[CorpusPage] = []
-        if args.corpus:
-            standoff = corpora.read_standoff(args.labelled)
-            found = corpora.read_pages(args.corpus, "train", standoff)
-            views = corpora.read_views(args.corpus, "train")
-        labelled = [page for page in found if set(page.labels) != {UNKNOWN}]
-        aligned = [page for page in found if set(page.labels) == {UNKNOWN}]
-        model = train(pages, labelled, views, aligned, args.seed, args.jobs, tell)
+        for message in _at_most(20, unfinished(pages)):
+            tell(f"{message}; not trained on")
+        if base is not None:
+            model = tune(base, pages, args.seed, args.jobs, tell)
+        else:
+            views: list[LabelledPage] = []
+            if args.corpus:
+                standoff = corpus.read_standoff(args.labelled)
+                pages += corpus.read_pages(args.corpus, "train", standoff)
+                views = corpus.read_views(args.corpus, "train")
+            model = train(pages, views, args.seed, args.jobs, tell)
         model.save(args.output)
     except OSError as error:
         where = "" if error.filename is None else f"{error.filename}: "
         print(f"clutter: {where}{error.strerror or error}", file=sys.stderr)
         return 2
-    except (LabelledError, corpora.CorpusError, TrainingError) as error:
+    except (LabelledError, ModelError, CorpusError, TrainingError) as error:
         print(f"clutter: {error}", file=sys.stderr)
         return 2
     tell(f"wrote {args.output}")
     return 0
+
+
+def _at_most(count: int, messages: list[str]) -> list[str]:
+    more = len(messages) - count
+    return messages if more <= 0 else [*messages[:count], f"and {more} more pages"]
 
 
 if __name__ == "__main__":

@@ -360,11 +360,24 @@ def test_train_gets_its_arguments(run: Run, monkeypatch: pytest.MonkeyPatch) -> 
 
     room.main_train = main_train  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "clutter.train", room)
-    status, _, _ = run("train", "a", "b.tsv", "-o", "m", "--corpus", "c", "--seed", "7")
+    command = (
+        "train",
+        "a",
+        "b.tsv",
+        "-o",
+        "m",
+        "--base",
+        "default",
+        "--corpus",
+        "c",
+        "--seed",
+        "7",
+    )
+    status, _, _ = run(*command)
     assert status == 3
     args = seen[0]
     assert (args.labelled, args.output, args.corpus) == (["a", "b.tsv"], "m", "c")
-    assert (args.seed, args.jobs) == (7, os.cpu_count())
+    assert (args.base, args.seed, args.jobs) == ("default", 7, os.cpu_count())
 
 
 def test_the_arguments_serve_other_parsers_too() -> None:

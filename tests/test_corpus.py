@@ -20,10 +20,9 @@ from hypothesis import strategies as st
 
 from clutter import LABELS, features
 from clutter.corpus import (
-    UNKNOWN,
+    UNLABELLED,
     CorpusError,
     carry_over,
-    dev_pages,
     dev_views,
     line_hash,
     read_pages,
@@ -170,7 +169,7 @@ def test_no_line_gets_a_label_that_its_text_never_had(hashes, labelled):
     # in order, too: each label comes from a line behind the one before
     rest = iter(labelled)
     for pair in zip(hashes, found, strict=True):
-        assert pair[1] == UNKNOWN or pair in rest
+        assert pair[1] == UNLABELLED or pair in rest
 
 
 @given(
@@ -196,8 +195,8 @@ def write_rows(path: Path, rows: list[dict[str, Any]]) -> None:
 
 
 def made_up_page(name: str, *lines: str) -> dict[str, Any]:
-    held = [{"text": line, "in_gold": (1, 0, None)[i % 3]} for i, line in enumerate(lines)]
-    return {"id": name, "source": "made-up", "site": "a.example", "lang": "el", "lines": held}
+    rows = [{"text": line} for line in lines]
+    return {"id": name, "source": "made-up", "site": "a.example", "lang": "el", "lines": rows}
 
 
 @pytest.fixture
@@ -227,27 +226,17 @@ STANDOFF = {
 
 
 def test_pages_are_joined_with_their_labels(corpus):
-    one, two = read_pages(corpus, "dev", STANDOFF)
-    assert (one.name, one.source, one.site, one.lang) == ("one", "made-up", "a.example", "el")
-    assert one.lines == ("Μενού", "Ένας τίτλος", "Two  lines", "New")
-    assert one.labels == ("nav", "title", "body", "?")
-    assert one.in_gold == (1, 0, None, 1)
-    assert two.labels == ("?",)
-    (three,) = read_pages(str(corpus), "train", STANDOFF)
-    assert three.lines == three.labels == three.in_gold == ()
-
-
-def test_a_joined_page_is_a_labelled_page(corpus):
-    (page,) = dev_pages(corpus, STANDOFF)  # the other one has no label
+    (page,) = read_pages(str(corpus), "dev", STANDOFF)  # the other one has no label
     assert (page.name, page.site, page.lang) == ("one", "a.example", "el")
+    assert page.lines == ("Μενού", "Ένας τίτλος", "Two  lines", "New")
     assert page.labels == ("nav", "title", "body", "?")
 
 
 def test_views_carry_their_own_labels(corpus):
     (view,) = read_views(corpus, "train")
-    assert (view.name, view.view, view.site) == ("one/net", "net", "a.example")
+    assert (view.name, view.site, view.lang) == ("one/net", "a.example", "el")
+    assert view.head["extractor"] == "net"
     assert view.labels == ("nav", "?")
-    assert view.in_gold == (None, None)
 
 
 def test_views_of_the_dev_pages_come_by_extractor(corpus):
@@ -271,7 +260,7 @@ def test_what_is_written_of_a_page_joins_with_it_and_holds_no_text(tmp_path):
 
 def test_a_folder_that_is_no_corpus_is_refused(tmp_path):
     with pytest.raises(CorpusError, match=r"train\.jsonl\.gz: no such file"):
-        read_pages(tmp_path, "train", {})
+        read_pages(tmp_path, "train", STANDOFF)
     with pytest.raises(CorpusError, match=r"residue\.jsonl\.gz: no such file"):
         read_views(tmp_path, "dev")
 
@@ -292,12 +281,12 @@ def test_a_damaged_file_is_refused_by_name(corpus, spoil):
     file = corpus / "dev.jsonl.gz"
     file.write_bytes(spoil(file.read_bytes()))
     with pytest.raises(CorpusError, match=r"dev\.jsonl\.gz: cannot be read"):
-        read_pages(corpus, "dev", {})
+        read_pages(corpus, "dev", STANDOFF)
 
 
 def test_no_damage_gets_past_the_reader(corpus):
     """A changed byte gives the same pages or a CorpusError, never another error."""
-    whole = read_pages(corpus, "dev", {})
+    whole = read_pages(corpus, "dev", STANDOFF)
     file = corpus / "dev.jsonl.gz"
     data = file.read_bytes()
     rng = random.Random(5)
@@ -306,9 +295,14 @@ def test_no_damage_gets_past_the_reader(corpus):
         broken[place] ^= rng.randrange(1, 256)
         file.write_bytes(broken)
         try:
-            assert read_pages(corpus, "dev", {}) == whole  # the byte was of no account
+            assert read_pages(corpus, "dev", STANDOFF) == whole  # the byte was of no account
         except CorpusError as error:
             assert "dev.jsonl.gz" in str(error)
+
+
+def test_a_split_without_a_labelled_page_is_refused(corpus):
+    with pytest.raises(CorpusError, match=r"train\.jsonl\.gz: holds no page that has labels"):
+        read_pages(corpus, "train", STANDOFF)
 
 
 @pytest.mark.parametrize("gone", ["id", "lines", "lang"])
@@ -317,7 +311,7 @@ def test_a_row_that_is_no_page_is_refused(corpus, gone):
     del row[gone]
     write_rows(corpus / "dev.jsonl.gz", [row])
     with pytest.raises(CorpusError, match=r"dev\.jsonl\.gz"):
-        read_pages(corpus, "dev", {})
+        read_pages(corpus, "dev", STANDOFF)
 
 
 # --- the labels in the repository ---------------------------------------------------
@@ -346,7 +340,7 @@ def test_stand_off_labels_are_hashes_and_labels_and_no_text(file):
         for entry in row["lines"]:
             digits, label = entry
             assert re.fullmatch("[0-9a-f]{16}", digits)
-            assert label in (*LABELS, UNKNOWN)
+            assert label in (*LABELS, UNLABELLED)
 
 
 @pytest.mark.skipif(not CORPUS.is_dir(), reason="no corpus here")
@@ -367,4 +361,4 @@ def test_every_page_labelled_by_hand_joins_with_all_its_lines(split):
         # lines without anything to see have no label
         filled = (features.split(["\n".join(page.lines)]).number - 1).tolist()
         assert [page.labels[i] for i in filled] == [label for _, label in standoff[name]]
-        assert page.labels.count(UNKNOWN) == len(page.lines) - len(filled)
+        assert page.labels.count(UNLABELLED) == len(page.lines) - len(filled)

@@ -35,7 +35,7 @@ def test_the_file_is_small_enough_to_ship(model):
 @needs_corpus
 def test_whole_pages_of_unseen_sites(model):
     standoff = corpus.read_standoff([ROOT / "labelled" / "corpora"])
-    scores = evaluate(model, corpus.dev_pages(CORPUS, standoff))
+    scores = evaluate(model, corpus.read_pages(CORPUS, "dev", standoff))
     assert scores.pages == 105
     assert scores.accuracy >= 0.88
     assert scores.macro_f1 >= 0.8

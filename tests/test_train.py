@@ -18,13 +18,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clutter import LABELS, Model, labelled, train
-from clutter.corpus import CorpusPage
+import clutter
+from clutter import LABELS, Model, features, labelled, train
 from clutter.evaluate import evaluate
 from clutter.features import N_SHAPE, split
 from clutter.labelled import LabelledPage
 from clutter.model import Layout, forward, weight_shapes
-from clutter.train import Sample, TrainingError, cut_down, evidence, sample, self_labelled
+from clutter.train import Sample, TrainingError, cut_down, sample
 
 PAGES = Path(__file__).parent.parent / "labelled" / "pages" / "en"
 
@@ -117,76 +117,6 @@ def test_every_other_line_keeps_its_label(rows):
         assert label == "?" or LABELS[target.argmax()] == label
 
 
-LONG = "A paragraph of some length, as a story's are. " * 4
-
-
-def corpus_page(source: str, *rows: tuple[str, str, int | None]) -> CorpusPage:
-    lines, labels, held = zip(*rows, strict=True)
-    return CorpusPage("a", source, "a.example", "en", lines, labels, held)
-
-
-# a source whose reference holds the paragraphs and none of the menu, however long
-TRUSTED = corpus_page(
-    "trusted", *[(LONG, "body", 1)] * 30, *[(LONG, "nav", 0)] * 30, *[("Home", "nav", 0)] * 30
-)
-
-
-def test_evidence_is_the_share_of_lines_that_references_hold():
-    tables = evidence(
-        [TRUSTED, corpus_page("other", *[(LONG, "body", 1), (LONG, "body", 0)] * 500)]
-    )
-    assert tables.keys() == {"", "trusted", "other"}
-    for table in tables.values():
-        assert table.shape == (len(LABELS), 5)
-        assert ((table > 0) & (table < 1)).all()
-    body = LABELS.index("body")
-    assert tables[""][body, -1] == pytest.approx(530.5 / 1031)
-    # twenty lines' worth of the others' say
-    assert tables["trusted"][body, -1] == pytest.approx((30 + 20 * 530.5 / 1031) / 50)
-    assert tables["other"][body, -1] == pytest.approx(0.5, abs=0.01)
-    assert tables["trusted"][LABELS.index("nav"), 0] < 0.1
-
-
-def test_lines_without_a_label_or_a_reference_are_no_evidence():
-    tables = evidence([corpus_page("a", (LONG, "?", 1), (LONG, "body", None))])
-    assert (tables["a"] == 0.5).all()
-
-
-def test_the_reference_decides_what_the_guess_leaves_open():
-    page = corpus_page(
-        "trusted", (LONG, "?", 1), ("", "?", None), (LONG, "?", 0), (LONG, "?", None)
-    )
-    guess = np.zeros((3, len(LABELS)), np.float32)
-    guess[:, [LABELS.index("body"), LABELS.index("nav")]] = 0.5
-    made = self_labelled(page, guess, evidence([TRUSTED]))
-    np.testing.assert_allclose(made.target.sum(axis=1), 1, atol=1e-6)
-    assert [LABELS[row] for row in made.target[:2].argmax(axis=1)] == ["body", "nav"]
-    assert made.target[:2].max(axis=1).min() > 0.9
-    np.testing.assert_allclose(made.target[2], guess[2])  # no reference: the guess stands
-    assert made.lines == [LONG] * 3
-    assert (made.weight > 0).all()
-
-
-def test_a_sure_guess_is_not_overruled_and_an_unknown_source_is_judged_by_all():
-    page = corpus_page("never seen", (LONG, "?", 0), (LONG, "?", 1))
-    guess = np.full((2, len(LABELS)), 1e-6, np.float32)
-    guess[0, LABELS.index("body")] = guess[1, LABELS.index("nav")] = 1
-    made = self_labelled(page, guess, evidence([TRUSTED]))
-    assert [LABELS[row] for row in made.target.argmax(axis=1)] == ["body", "nav"]
-
-
-@settings(max_examples=50)
-@given(
-    st.lists(st.tuples(st.sampled_from(["Home", LONG]), st.sampled_from([0, 1, None])), min_size=1)
-)
-def test_self_labelled_lines_have_probabilities(rows):
-    page = corpus_page("trusted", *((line, "?", held) for line, held in rows))
-    guess = np.random.default_rng(1).dirichlet(np.ones(len(LABELS)), len(rows))
-    made = self_labelled(page, guess, evidence([TRUSTED]))
-    assert (made.target >= 0).all()
-    np.testing.assert_allclose(made.target.sum(axis=1), 1, atol=1e-5)
-
-
 # --- cutting pages down -------------------------------------------------------------
 
 EXTRACTOR_SEEDS = [seed for seed in range(300) if np.random.default_rng(seed).random() < 0.3]
@@ -256,8 +186,8 @@ def small() -> Iterator[None]:
     """A tiny network, trained for a moment, and the models of half the sites for less."""
     fit = train.fit
 
-    def shorter(samples, steps, seed, tell):
-        return fit(samples, 10 if steps == 200 else steps, seed, tell)
+    def shorter(samples, steps, *rest):
+        return fit(samples, 10 if steps == 200 else steps, *rest)
 
     with pytest.MonkeyPatch.context() as patch:
         for name, value in (("VECTOR", 4), ("HIDDEN", 24), ("SUMMARY", 8), ("STEP_LINES", 300)):
@@ -293,7 +223,7 @@ def test_a_model_is_better_than_chance_on_pages_it_has_not_seen(trained, pages):
 
 def test_a_model_says_what_it_was_made_of(trained, pages):
     about = trained.about
-    assert about["pages"] == {"labelled": 14, "views": 0, "self-labelled": 0}
+    assert about["pages"] == {"labelled": 14, "views": 0}
     assert about["labelled_lines"] == sum(
         bool(label) for page in pages[:14] for label in page.labels
     )
@@ -340,15 +270,13 @@ def test_two_jobs_give_the_same_model_as_one(trained, small, pages, tmp_path):
     assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
 
 
-def test_views_and_pages_with_a_reference_take_part(small, pages, told):
-    labelled_page = corpus_page("trusted", *[(LONG, "body", 1), ("Home", "nav", 0)] * 5)
-    aligned = corpus_page("trusted", *[(LONG, "?", 1), ("Home", "?", 0), ("", "?", None)] * 5)
+def test_views_take_part(small, pages):
+    view = LabelledPage("a", {}, ("Home", "", "A story's line."), ("nav", "", "body"))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(train, "how_many_steps", lambda samples: 5)
-        model = train.train(pages[:6], [labelled_page], [labelled_page], [aligned], seed=3)
-    assert model.about["pages"] == {"labelled": 7, "views": 1, "self-labelled": 1}
+        model = train.train(pages[:6], [view], seed=3)
+    assert model.about["pages"] == {"labelled": 6, "views": 1}
     assert model.about["seed"] == 3
-    assert len(model.label("Home\n\n" + LONG)) == 2
 
 
 @pytest.mark.parametrize(
@@ -369,15 +297,122 @@ def test_too_little_to_learn_from_is_refused(rows, sites, reason):
         train.train(pages)
 
 
+# --- tuning -------------------------------------------------------------------------
+
+
+MENU = [("nav", word) for word in ("Home", "News", "Weather", "Events", "Sport", "Contact")]
+STORIES = [
+    ["The ferry to the island stays in harbour until Monday.", "A storm has torn two piles away."],
+    ["The library opens on Sundays from May.", "The council voted for it with nine to two."],
+    ["A bear was seen near the school on Tuesday.", "The forester asks walkers to keep away."],
+    ["The bakery on the square is to close.", "Its owner found nobody to take it over."],
+    ["Pupils have built a bridge of paper.", "It carried the mayor, who had offered to try."],
+    ["The choir sings in the old mill tonight.", "Seats are free, the door opens at seven."],
+]
+TALK = [
+    "People in the valley had waited for it for a long time, and not all of them believed it.",
+    "It is not the first time that this is tried, as the older ones among them remember.",
+    "What it will cost is to be said next week, when the council has seen the bills.",
+]
+PROMOTION = ("ad", "The Xyloquont of the valley thanks its four hundred friends for each letter.")
+
+
+def story(number: int) -> LabelledPage:
+    """A page of a site that puts a sentence about itself into each story, and sets its
+    subheads in one odd word."""
+    first, second = STORIES[number]
+    rows = [
+        *MENU, ("title", first.rstrip(".")), ("body", f"{first} {second} {TALK[0]}"), PROMOTION,
+        ("body", "Zwiebelfreunde"), ("body", f"{TALK[1]} {second} {TALK[2]}"), ("nav", "Top"),
+    ]  # fmt: skip
+    labels, lines = zip(*rows, strict=True)
+    return LabelledPage(f"{number}.tsv", {"site": "a.example", "lang": "en"}, lines, labels)
+
+
+SITE = [story(number) for number in range(6)]
+
+
+@pytest.fixture(scope="module")
+def tuned() -> Model:
+    return train.tune(clutter.load(), SITE[:4], tell=TOLD_OF_TUNING.append)
+
+
+TOLD_OF_TUNING: list[str] = []
+
+
+def test_a_tuned_model_knows_the_site(tuned):
+    before, after = (evaluate(model, SITE[4:]) for model in (clutter.load(), tuned))
+    assert after.accuracy > before.accuracy
+    assert after.kept_by_characters.f1 > before.kept_by_characters.f1
+    label = {line.text: line.label for line in tuned.label(SITE[4].text).lines}
+    assert (label[PROMOTION[1]], label["Zwiebelfreunde"]) == ("ad", "body")
+
+
+def test_a_tuned_model_is_its_base_but_for_the_words_it_was_shown(tuned):
+    base = clutter.load()
+    for name, array in base.weights.items():
+        assert np.array_equal(array, tuned.weights[name])
+    assert np.array_equal(base.scale, tuned.scale)
+    changed = (base.table != tuned.table).any(axis=1)
+    shown = np.zeros(len(changed), bool)
+    for page in SITE[:4]:
+        shown[features.features(split([page.text]).lines).buckets] = True
+    assert changed.any()
+    assert not (changed & ~shown).any()
+
+
+def test_a_tuned_model_labels_other_pages_as_its_base_does(tuned, pages):
+    before, after = (evaluate(model, pages) for model in (clutter.load(), tuned))
+    # these are pages that the base was trained on: on others it has less to lose
+    assert after.accuracy > before.accuracy - 0.03
+    assert after.kept_by_characters.f1 > before.kept_by_characters.f1 - 0.01
+
+
+def test_tuning_tells_what_it_brings(tuned):
+    assert TOLD_OF_TUNING[0] == "4 page(s), 48 labelled lines"
+    assert TOLD_OF_TUNING[1].startswith("before, on these pages: accuracy 0.")
+    assert TOLD_OF_TUNING[-1].startswith("tuned on one half of them, on the other: accuracy ")
+    assert TOLD_OF_TUNING[-1].endswith("% of the characters kept or dropped wrongly")
+    assert tuned.about["base"] == clutter.load().about
+    assert tuned.about["pages"] == {"labelled": 4}
+    assert set(tuned.about["held_out_by_page"]) == {"base", "tuned"}
+
+
+def test_one_page_is_enough_and_the_same_pages_give_the_same_model():
+    one, two = (train.tune(clutter.load(), SITE[:1]) for _ in range(2))
+    assert np.array_equal(one.table, two.table)
+    assert set(one.about["held_out_by_page"]) == {"base"}
+
+
+def test_tuning_without_a_labelled_line_is_refused():
+    page = LabelledPage("a", {}, ("Text", "Odd"), ("?", "?"), {0: ("nav", 0.4)})
+    with pytest.raises(TrainingError, match="no labelled line in 1 page"):
+        train.tune(clutter.load(), [page])
+
+
+def test_what_is_left_to_label_is_named():
+    guesses = {0: ("nav", 0.4)}
+    pages = [
+        LabelledPage("done", {}, ("a", "", "b"), ("nav", "", "?")),
+        LabelledPage("half", {}, ("a", "", "b"), ("?", "", "body"), guesses),
+        LabelledPage("new", {}, ("a", "", "b"), ("?", "", "?"), guesses),
+    ]
+    assert train.unfinished(pages) == [
+        "half: 1 of 2 lines still marked as doubtful",
+        "new: not labelled yet",
+    ]
+
+
 # --- the command --------------------------------------------------------------------
 
 
-def run(output: Path, *paths: Path, corpus: Path | None = None) -> int:
+def run(output: Path, *paths: Path, corpus: Path | None = None, base: str | None = None) -> int:
     return train.main_train(
         Namespace(
             labelled=[str(path) for path in paths],
             output=str(output),
             corpus=None if corpus is None else str(corpus),
+            base=base,
             seed=0,
             jobs=1,
         )
@@ -397,6 +432,28 @@ def test_the_command_writes_the_model_and_tells_how_far_it_is(small, capsys, tmp
     assert Model.load(file).about["pages"]["labelled"] == 6
 
 
+def test_the_command_tunes_a_base_and_names_what_is_left_to_label(capsys, tmp_path):
+    for page in SITE[:2]:
+        labelled.write(page, tmp_path / page.name)
+    (tmp_path / "x.tsv").write_text("nav?0.43\tHome\nbody?0.61\tText\n")
+    file = tmp_path / "mine.safetensors"
+    assert run(file, tmp_path, base="default") == 0
+    told = capsys.readouterr().err
+    assert f"{tmp_path / 'x.tsv'}: not labelled yet; not trained on" in told
+    assert Model.load(file).about["pages"] == {"labelled": 2}
+    again = tmp_path / "again.safetensors"
+    assert run(again, tmp_path / "0.tsv", base=str(file)) == 0
+    assert Model.load(again).about["base"] == Model.load(file).about
+
+
+def test_a_base_needs_no_corpus_and_takes_none(capsys, tmp_path):
+    assert run(tmp_path / "m", PAGES, base="default", corpus=tmp_path) == 2
+    assert "leave out --corpus" in capsys.readouterr().err
+    assert run(tmp_path / "m", PAGES, base=str(PAGES / "none.safetensors")) == 2
+    assert "none.safetensors" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
@@ -414,9 +471,9 @@ def test_bad_input_is_one_line_and_leaves_no_file(capsys, tmp_path, content, rea
     assert run(tmp_path / "mine.safetensors", page) == 2
     out = capsys.readouterr()
     assert out.out == ""
-    assert out.err.startswith("clutter")
-    assert reason in out.err
-    assert out.err.count("\n") == 1
+    (complaint,) = [line for line in out.err.splitlines() if not line.startswith("[")]
+    assert complaint.startswith("clutter: ")
+    assert reason in complaint
     assert not (tmp_path / "mine.safetensors").exists()
 
 
