@@ -1,0 +1,223 @@
+"""Learning curves: what a few labelled pages of a new site bring.
+
+    python tests/benchmarks/curves.py --corpus DIR --base BASE -o labelled/new-site.svg
+
+README.md beside this file says what is measured and how.
+"""
+
+from __future__ import annotations
+
+import os
+
+os.environ |= dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+
+import argparse
+import sys
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+import joblib
+import numpy as np
+from pages import ROOT
+
+from clutter import LABELS, Model, corpus
+from clutter import train as training
+from clutter.evaluate import Scores, evaluate
+from clutter.labelled import LabelledPage, read_all
+
+COUNTS = (1, 2, 3, 5, 8)
+"""Numbers of labelled pages to train on."""
+
+FEWEST = 8
+"""Pages that a site must have."""
+
+MEASURED = 12
+"""The most pages of a site that are measured on; never fewer than three."""
+
+DRAWS = 2
+"""Times that pages are drawn anew."""
+
+ELSEWHERE = 5
+"""The number of pages after which the score on other sites is taken too."""
+
+
+@dataclass(frozen=True)
+class Errors:
+    """Shares that are wrong: of characters, kept or dropped, and of lines, by label."""
+
+    characters: float
+    lines: float
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One site and draw, trained on ``count`` pages; ``fall`` is what other sites lose in
+    accuracy, macro F1 and kept-or-dropped F1 by characters, where it was measured."""
+
+    site: str
+    count: int
+    base: Errors
+    tuned: Errors
+    scratch: Errors
+    fall: tuple[float, float, float] | None
+
+
+def errors(model: Model, pages: Sequence[LabelledPage]) -> Errors:
+    wrong = np.zeros(2)
+    all_of_it = np.zeros(2)
+    for page, answer in zip(pages, model.label_many(page.text for page in pages), strict=True):
+        labels = np.array(page.labels)[answer.number - 1]
+        known = np.isin(labels, LABELS)
+        kept = answer.probabilities[:, :2].sum(axis=1) >= 0.5  # body and title
+        characters = (answer.end - answer.start) * known
+        guess = np.array(LABELS)[answer.probabilities.argmax(axis=1)]
+        wrong += (
+            characters[kept != np.isin(labels, LABELS[:2])].sum(),
+            (guess != labels)[known].sum(),
+        )
+        all_of_it += characters.sum(), known.sum()
+    return Errors(*(wrong / all_of_it).tolist())
+
+
+def scores(found: Scores) -> np.ndarray:
+    return np.array([found.accuracy, found.macro_f1, found.kept_by_characters.f1])
+
+
+def trials(
+    site: str, pages: Sequence[LabelledPage], draw: int, base: Model, dev: Sequence[LabelledPage]
+) -> list[Trial]:
+    """All counts for one site and one order of its pages; the pages measured on are the same
+    for each count."""
+    order = np.random.default_rng(draw).permutation(len(pages)).tolist()
+    most = min(COUNTS[-1], len(pages) - 3)
+    left = [pages[i] for i in order[most:]][:MEASURED]
+    before = errors(base, left)
+    found = []
+    for count in (count for count in COUNTS if count <= most):
+        some = [pages[i] for i in order[:count]]
+        tuned = training.tune(base, some, draw)
+        fall = None
+        if count == ELSEWHERE and draw == 0:
+            there = [scores(evaluate(model, dev, worst=0)) for model in (base, tuned)]
+            fall = tuple((there[0] - there[1]).tolist())
+        samples = [training.sample(page.site, page.lines, page.labels) for page in some]
+        with training.threadpool_limits(1):
+            steps = training.how_many_steps(samples)
+            scratch = training.fit(samples, steps, draw, lambda message: None).model()
+        found.append(Trial(site, count, before, errors(tuned, left), errors(scratch, left), fall))
+    return found
+
+
+def table(results: Sequence[Trial]) -> list[list[float]]:
+    """For each count: sites, then the mean over sites of base, tuned and scratch errors, by
+    characters and by lines."""
+    rows = []
+    for count in COUNTS:
+        by_site: dict[str, list[list[float]]] = defaultdict(list)
+        for trial in results:
+            if trial.count == count:
+                kinds = (trial.base, trial.tuned, trial.scratch)
+                by_site[trial.site].append(
+                    [kind.characters for kind in kinds] + [kind.lines for kind in kinds]
+                )
+        sites = np.array([np.mean(values, axis=0) for values in by_site.values()])
+        rows.append([count, len(sites), *sites.mean(axis=0).tolist()])
+    return rows
+
+
+def picture(rows: Sequence[Sequence[float]], path: str) -> None:
+    """Errors against those of the base on the same sites, by labelled pages."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    matplotlib.rcParams["svg.hashsalt"] = "clutter"  # the same figures, the same file
+    from matplotlib import pyplot
+
+    counts = [row[0] for row in rows]
+    figure, axes = pyplot.subplots(1, 2, figsize=(9, 3.6), sharey=True, layout="constrained")
+    panels = ("characters kept or dropped wrongly", "lines labelled wrongly")
+    for axis, first, name in zip(axes, (2, 5), panels, strict=True):
+        for column, label, style in ((2, "from nothing", "s--"), (1, "tuned", "o-")):
+            share = [row[first + column] / row[first] for row in rows]
+            axis.plot(counts, share, style, label=label)
+        axis.axhline(1, color="gray", linewidth=1, label="base model")
+        axis.set(title=name, xlabel="labelled pages of the site", xticks=counts, yscale="log")
+        axis.set_yticks([0.25, 0.5, 1, 2, 4], ["1/4", "1/2", "1", "2", "4"], minor=False)
+        axis.minorticks_off()
+        axis.grid(alpha=0.3)
+    axes[0].set_ylabel("errors, base model = 1")
+    axes[1].legend()
+    figure.savefig(path, metadata={"Date": None})
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Learning curves for sites with many pages.")
+    parser.add_argument("--corpus", required=True, help="the corpus folder")
+    parser.add_argument(
+        "--base", required=True, help="a model that has not seen these sites; trained if missing"
+    )
+    parser.add_argument("-o", dest="output", required=True, help="the picture to write")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
+    args = parser.parse_args()
+
+    def tell(message: str) -> None:
+        print(message, file=sys.stderr, flush=True)
+
+    standoff = corpus.read_standoff([ROOT / "labelled"])
+    pages = corpus.read_pages(args.corpus, "train", standoff)
+    count = Counter(page.site for page in pages)
+    # what is no host name is a bundle of pages whose sites are not known
+    sites = sorted(site for site in count if count[site] >= FEWEST and ":" not in site)
+    if not Path(args.base).exists():
+        tell(f"training a base without these {len(sites)} sites")
+        others = [page for page in pages if page.site not in sites]
+        views = corpus.read_views(args.corpus, "train")
+        training.train(
+            read_all([ROOT / "labelled"]) + others,
+            [page for page in views if page.site not in sites],
+            1,
+            args.jobs,
+            tell,
+        ).save(args.base)
+    base = Model.load(args.base)
+    dev = corpus.read_pages(args.corpus, "dev", standoff)
+    tasks = [(site, draw) for site in sites for draw in range(DRAWS)]
+    parallel = joblib.Parallel(args.jobs, return_as="generator")
+    results: list[Trial] = []
+    found = parallel(
+        joblib.delayed(trials)(site, [page for page in pages if page.site == site], draw, base, dev)
+        for site, draw in tasks
+    )
+    for (site, _), some in zip(tasks, found, strict=True):
+        results += some
+        last = some[-1]
+        tell(
+            f"{site}, {last.count} pages: {last.base.characters:.2%} of characters wrong, "
+            f"tuned {last.tuned.characters:.2%}, from nothing {last.scratch.characters:.2%}"
+        )
+
+    rows = table(results)
+    print("| pages | sites | base | tuned | from nothing | base | tuned | from nothing |")
+    print("|---|---|---|---|---|---|---|---|")
+    for row in rows:
+        shares = " | ".join(f"{value:.2%}" for value in row[2:])
+        print(f"| {row[0]} | {row[1]} | {shares} |")
+    some = [trial for trial in results if trial.count == ELSEWHERE]
+    better = sum(trial.tuned.characters < trial.base.characters for trial in some)
+    worse = sum(trial.tuned.characters > trial.base.characters for trial in some)
+    print(
+        f"\n{ELSEWHERE} pages: {better} of {len(some)} trials better by characters, {worse} worse"
+    )
+    falls = np.array([trial.fall for trial in some if trial.fall is not None])
+    names = ("accuracy", "macro F1", "kept F1 by characters")
+    for name, fall in zip(names, falls.T, strict=True):
+        print(f"other sites lose {fall.mean():.4f} of {name}, {fall.max():.4f} at worst")
+    picture(rows, args.output)
+
+
+if __name__ == "__main__":
+    main()
