@@ -38,7 +38,7 @@ FEWEST = 8
 MEASURED = 12
 """The most pages of a site that are measured on; never fewer than three."""
 
-DRAWS = 2
+DRAWS = 1
 """Times that pages are drawn anew."""
 
 ELSEWHERE = 5

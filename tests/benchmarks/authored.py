@@ -1,0 +1,94 @@
+"""What the pages written for this project bring: training with and without them.
+
+    python tests/benchmarks/authored.py --corpus DIR --models FOLDER
+
+README.md beside this file says what is measured and how.
+"""
+
+from __future__ import annotations
+
+import os
+
+os.environ |= dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from pages import ROOT
+
+from clutter import Model, corpus
+from clutter import train as training
+from clutter.evaluate import Scores, evaluate
+from clutter.labelled import LabelledPage, read_all
+
+WELL_COVERED = ("en", "zh", "pl", "el", "de", "ru")
+"""Languages of which the corpus holds many pages. Its pages of all others are left out of
+training here, to measure on."""
+
+
+def row(name: str, *found: Scores) -> str:
+    parts = [
+        " | ".join(f"{score:.3f}" for score in scores)
+        for scores in zip(
+            *((x.accuracy, x.macro_f1, x.kept_by_lines.f1, x.kept_by_characters.f1) for x in found),
+            strict=True,
+        )
+    ]
+    return f"| {name} | {found[0].pages} | {found[0].lines:,} | {' | '.join(parts)} |"
+
+
+def report(name: str, without: Model, with_them: Model, pages: Sequence[LabelledPage]) -> None:
+    languages = sorted({page.lang for page in pages})
+    print(row(name, evaluate(without, pages, worst=0), evaluate(with_them, pages, worst=0)))
+    for language in languages if len(languages) > 1 else []:
+        some = [page for page in pages if page.lang == language]
+        scores = (evaluate(model, some, worst=0) for model in (without, with_them))
+        print(row(f"{name}, {language}", *scores))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Training with and without the authored pages.")
+    parser.add_argument("--corpus", required=True, help="the corpus folder")
+    parser.add_argument("--models", required=True, help="folder of the two models; made if missing")
+    parser.add_argument("--seeds", help="a folder of labelled pages to measure on as well")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
+    args = parser.parse_args()
+
+    def tell(message: str) -> None:
+        print(message, file=sys.stderr, flush=True)
+
+    standoff = corpus.read_standoff([ROOT / "labelled"])
+    pages = corpus.read_pages(args.corpus, "train", standoff)
+    views = corpus.read_views(args.corpus, "train")
+    covered = [page for page in pages if page.lang in WELL_COVERED]
+    views = [page for page in views if page.lang in WELL_COVERED]
+    Path(args.models).mkdir(parents=True, exist_ok=True)
+    models = []
+    for name in ("without", "with"):
+        file = Path(args.models, f"{name}-{args.seed}.safetensors")
+        if not file.exists():
+            authored = read_all([ROOT / "labelled"]) if name == "with" else []
+            tell(f"training {name} the authored pages")
+            training.train([*authored, *covered], views, args.seed, args.jobs, tell).save(file)
+        models.append(Model.load(file))
+
+    columns = " | ".join(
+        f"{score}, without | with"
+        for score in ("accuracy", "macro F1", "kept F1 by lines", "by characters")
+    )
+    print(f"| | pages | lines | {columns} |")
+    print("|---|" + "---|" * 10)
+    report("dev", *models, corpus.read_pages(args.corpus, "dev", standoff))
+    others = [page for page in pages if page.lang not in WELL_COVERED]
+    report("train pages of other languages", *models, others)
+    if args.seeds:
+        report("seeds", *models, read_all([args.seeds]))
+
+
+if __name__ == "__main__":
+    main()
