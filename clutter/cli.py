@@ -12,8 +12,12 @@ from __future__ import annotations
 import argparse
 import codecs
 import contextlib
+import gzip
+import itertools
 import os
+import re
 import sys
+import zlib
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -26,6 +30,15 @@ from clutter.model import Model, ModelError
 from clutter.page import KEPT, LABELS, Page
 
 FORMATS = ("text", "tsv", "jsonl", "color", "html")
+
+HTML = (".html", ".htm", ".xhtml")
+"""How the names of HTML files end, before .gz."""
+
+PAGES = (".txt", *HTML, *(end + ".gz" for end in HTML))
+"""How the names of the files end that are read from a folder."""
+
+_HTML_START = re.compile(rb"(\xef\xbb\xbf)?\s*(<!--.{0,500}?-->\s*|<\?xml.{0,200}?\?>\s*)?"
+                         rb"<(!doctype\s+html|html|head|body)\b", re.I | re.S)  # fmt: skip
 
 
 class InputError(ValueError):
@@ -48,9 +61,22 @@ class Source:
     file: str | None
     place: Path
 
-    def read(self, encoding: str) -> str:
-        """The page's text, line breaks as they are. Raises InputError, OSError."""
-        data = sys.stdin.buffer.read() if self.file is None else Path(self.file).read_bytes()
+    def read(self) -> tuple[bytes, bool]:
+        """The page's bytes, unpacked, and whether they are HTML: a file's name says that, of
+        standard input its beginning. Raises InputError, OSError."""
+        if self.file is None:
+            data = sys.stdin.buffer.read()
+            return data, _HTML_START.match(data[:1024]) is not None
+        data = Path(self.file).read_bytes()
+        if self.file.endswith(".gz"):
+            try:
+                data = gzip.decompress(data)
+            except (OSError, EOFError, zlib.error) as error:
+                raise InputError(f"{self.path}: cannot be unpacked ({error})") from None
+        return data, self.file.removesuffix(".gz").lower().endswith(HTML)
+
+    def decode(self, data: bytes, encoding: str) -> str:
+        """The text of a page of plain text, line breaks as they are. Raises InputError."""
         try:
             return data.decode(encoding)
         except UnicodeDecodeError as error:
@@ -88,13 +114,13 @@ def add_clean_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``clutter clean``."""
     _describe(
         parser,
-        "Print the article of scraped pages of plain text, without the clutter around it.",
+        "Print the article of scraped pages, plain text or HTML, without the clutter around it.",
         """\
 example:
-  $ clutter clean page.txt               the article of one page
-  $ curl -s URL | html2text | clutter clean
-                                         in a pipe
-  $ clutter clean pages/ -o articles/    every .txt below pages/, each to the same
+  $ clutter clean page.html              the article of one page
+  $ curl -s URL | clutter clean --format markdown
+                                         in a pipe, with headings, lists and links
+  $ clutter clean pages/ -o articles/    every page below pages/, each to the same
                                          place below articles/
   $ clutter clean page.txt --keep title,body,comment --threshold 0.3
                                          the readers' comments too, and lines that are
@@ -119,6 +145,13 @@ once. To see why a line was kept or dropped: clutter label page.txt""",
         metavar="LABELS",
         help=f"labels to keep, with commas between them (default: {','.join(KEPT)}); "
         f"there are {', '.join(LABELS)}",
+    )
+    parser.add_argument(
+        "--format",
+        choices=("text", "markdown"),
+        default="text",
+        help="of the article; markdown, for HTML input, has its headings, lists, quotes, code, "
+        "tables and links (default: text)",
     )
     parser.add_argument(
         "--threshold",
@@ -278,16 +311,16 @@ def _add_input(parser: argparse.ArgumentParser) -> None:
         "paths",
         nargs="*",
         metavar="PATH",
-        help="a file, a folder (every .txt in it and below), or - for standard input, which is "
-        "also read if there is no PATH",
+        help="a file, a folder (every .txt, .html and .html.gz in it and below), or - for "
+        "standard input, which is also read if there is no PATH",
     )
     _add_model(parser)
     parser.add_argument(
         "--encoding",
         type=_encoding,
-        default="utf-8",
         metavar="NAME",
-        help="of the input, and of clean text (default: utf-8)",
+        help="of the input, and of clean text (default: utf-8; of HTML, what it declares or "
+        "looks like)",
     )
 
 
@@ -342,29 +375,41 @@ def _encoding(value: str) -> str:
 
 def _clean(args: argparse.Namespace) -> int:
     sources = _sources(args.paths)
-    targets = _targets(args, sources, "") if args.output else None
+    markdown = args.format == "markdown"
+    targets = _targets(args, sources, ".md" if markdown else ".txt") if args.output else None
     model = clutter.load(args.model)
     for label in args.keep:
         if label not in model.labels:
             raise InputError(f"--keep: {labelled.unknown_label(label, model.labels)}")
     # for the rare character that an encoding reads but cannot write, and for paths in others
     errors = "backslashreplace"
-    encoder = codecs.getincrementalencoder(args.encoding)(errors)
+    encoding = args.encoding or "utf-8"
+    encoder = codecs.getincrementalencoder(encoding)(errors)
     lines = kept = 0
     for number, (source, page) in enumerate(_pages(model, sources, args)):
         rows = page.kept(args.keep, args.threshold)
         lines += rows.size
         kept += int(rows.sum())
-        text = _with_own_breaks(page, page.clean(args.keep, args.threshold))
+        text = _with_own_breaks(page, _cleaned(source, page, args))
         if targets is not None:
             with labelled.replacing(_in_folder(targets[number], args.output)) as file:
-                file.write(text.encode(args.encoding, errors))
+                file.write(text.encode(encoding, errors))
             continue
         if len(sources) > 1:
             text = _heading(source, first=number == 0) + text
         _print(encoder.encode(text))
     _tell(f"{_plural(len(sources), 'page')}, {kept:,} of {_plural(lines, 'line')} kept")
     return 0
+
+
+def _cleaned(source: Source, page: Page, args: argparse.Namespace) -> str:
+    if args.format == "text":
+        return page.clean(args.keep, args.threshold)
+    from clutter.html import HtmlPage
+
+    if not isinstance(page, HtmlPage):
+        raise InputError(f"{source.path}: plain text; --format markdown takes HTML")
+    return page.clean(args.keep, args.threshold, args.format)
 
 
 def _label(args: argparse.Namespace) -> int:
@@ -391,7 +436,8 @@ def _label(args: argparse.Namespace) -> int:
                 file.write(labelled.utf8(piece))
     else:
         for target, (source, page) in zip(targets, pages(), strict=True):
-            labelled.write(labelled.from_page(page, source.path), _in_folder(target, args.output))
+            target = _in_folder(target, args.output)
+            labelled.write(_to_correct(source, page, target.parent), target)
     _tell(f"{_plural(len(sources), 'page')}, {_plural(lines, 'line')}")
     return 0
 
@@ -415,9 +461,9 @@ def _sources(paths: Sequence[str]) -> list[Source]:
         if path == "-":
             sources.append(Source("-", None, Path("stdin.txt")))
         elif os.path.isdir(path):
-            found = labelled.files_below(path, ".txt")
+            found = labelled.files_below(path, PAGES)
             if not found:
-                raise InputError(f"{_shown(path)}: no .txt file in this folder or below")
+                raise InputError(f"{_shown(path)}: no .txt or .html file in this folder or below")
             sources += [Source(_shown(f), f, Path(os.path.relpath(f, path))) for f in found]
         elif os.path.exists(path):
             sources.append(Source(_shown(path), path, Path(os.path.basename(path))))
@@ -443,10 +489,7 @@ def _targets(
         for folder in folders:
             if Path(output).resolve().is_relative_to(Path(folder).resolve()):
                 raise InputError(f"{_shown(output)}: lies inside the input folder {_shown(folder)}")
-        places = [source.place for source in sources]
-        if suffix:
-            places = [p.with_name(p.name.removesuffix(".txt") + suffix) for p in places]
-        targets = [Path(output, place) for place in places]
+        targets = [Path(output, _renamed(source.place, suffix)) for source in sources]
     inputs = {os.path.realpath(source.file) for source in sources if source.file is not None}
     taken: set[Path] = set()
     for target in targets:
@@ -456,6 +499,15 @@ def _targets(
             raise InputError(f"{_shown(str(target))}: is the input too; write to another file")
         taken.add(target)
     return targets
+
+
+def _renamed(place: Path, suffix: str) -> Path:
+    """A page's place with another ending; one of an unknown kind is kept before it, and all of
+    it where clean text is written."""
+    end = next((end for end in PAGES if place.name.lower().endswith(end)), "")
+    if not end and suffix == ".txt":
+        return place
+    return place.with_name(place.name[: len(place.name) - len(end)] + suffix)
 
 
 def _in_folder(target: Path, output: str) -> Path:
@@ -469,21 +521,46 @@ def _pages(
     model: Model, sources: list[Source], args: argparse.Namespace
 ) -> Iterator[tuple[Source, Page]]:
     """Every page with its labels, in order; a batch of them is in memory at a time."""
-    ahead: deque[Source] = deque()
 
-    def texts() -> Iterator[str]:
+    def read() -> Iterator[tuple[Source, bytes, bool]]:
         for source in sources:
             if source.file is None and sys.stdin.isatty():
                 _tell("reading standard input; ^D ends it")
-            text = source.read(args.encoding)
-            ahead.append(source)
-            yield text
+            yield source, *source.read()
 
     progress = sys.stderr.isatty() and not (args.output is None and sys.stdout.isatty())
-    for number, page in enumerate(model.label_many(texts()), 1):
+    number = 0
+    for is_html, group in itertools.groupby(read(), key=lambda found: found[2]):
+        for source, page in (_from_html if is_html else _from_text)(model, group, args):
+            yield source, page
+            number += 1
+            if progress and number % 100 == 0:
+                count = f"\r{number:,} of {len(sources):,} pages\r"
+                print(count, end="", file=sys.stderr, flush=True)
+
+
+def _from_text(
+    model: Model, found: Iterable[tuple[Source, bytes, bool]], args: argparse.Namespace
+) -> Iterator[tuple[Source, Page]]:
+    ahead: deque[Source] = deque()
+
+    def texts() -> Iterator[str]:
+        for source, data, _ in found:
+            ahead.append(source)
+            yield source.decode(data, args.encoding or "utf-8")
+
+    for page in model.label_many(texts()):
         yield ahead.popleft(), page
-        if progress and number % 100 == 0:
-            print(f"\r{number:,} of {len(sources):,} pages\r", end="", file=sys.stderr, flush=True)
+
+
+def _from_html(
+    model: Model, found: Iterable[tuple[Source, bytes, bool]], args: argparse.Namespace
+) -> Iterator[tuple[Source, Page]]:
+    for source, data, _ in found:
+        try:
+            yield source, model.label_html(data, args.encoding)
+        except (ValueError, LookupError, ImportError) as error:
+            raise InputError(f"{source.path}: {error}") from None
 
 
 def _rendered(form: str, pages: Iterable[tuple[Source, Page]], several: bool) -> Iterator[str]:
@@ -501,9 +578,16 @@ def _rendered(form: str, pages: Iterable[tuple[Source, Page]], several: bool) ->
         if several:
             yield _heading(source, first=number == 0)
         if form == "tsv":
-            yield labelled.format_page(labelled.from_page(page, source.path))
+            yield labelled.format_page(_to_correct(source, page, Path()))
         else:
             yield render.color(page) if form == "color" else render.text(page)
+
+
+def _to_correct(source: Source, page: Page, folder: Path) -> labelled.LabelledPage:
+    """The labelled page of a guess; its head names the HTML, as seen from ``folder``."""
+    from_html = type(page) is not Page and source.file is not None
+    head = {"html": os.path.relpath(str(source.file), folder)} if from_html else None
+    return labelled.from_page(page, source.path, head)
 
 
 def _heading(source: Source, first: bool) -> str:

@@ -20,11 +20,14 @@ import json
 import os
 import unicodedata
 import zlib
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from clutter.labelled import UNLABELLED, LabelledPage
+from clutter.markup import Markup
 from clutter.page import LABELS
 
 
@@ -83,6 +86,48 @@ def carry_over(hashes: Sequence[str], labels: Sequence[tuple[str, str]]) -> tupl
     return tuple(out)
 
 
+def carry_to(lines: Sequence[str], page: LabelledPage) -> tuple[str, ...]:
+    """The labels of a page's lines for another cut of it, ``lines``: "" for blank lines, "?"
+    where none fits. A line that joins cells of a table by tabs takes the label that most of
+    its characters have.
+    """
+    cells = [(i, cell) for i, line in enumerate(lines) for cell in line.split("\t")]
+    cells = [(i, cell) for i, cell in cells if cell.strip()]
+    there = [
+        (line_hash(line), label)
+        for line, label in zip(page.lines, page.labels, strict=True)
+        if label
+    ]
+    found = carry_over([line_hash(cell) for _, cell in cells], there)
+    votes: dict[int, Counter[str]] = {}
+    for (i, cell), label in zip(cells, found, strict=True):
+        votes.setdefault(i, Counter())[label] += len(cell)
+    return tuple(votes[i].most_common(1)[0][0] if i in votes else "" for i in range(len(lines)))
+
+
+def from_html(page: LabelledPage) -> tuple[LabelledPage, Markup] | None:
+    """A page cut anew from the HTML that its head names (a path from the labelled file's
+    folder; unpacked where it ends in .gz), with its labels, and what the markup says of its
+    lines; None where the head names none.
+
+    Raises OSError where the file cannot be read, CorpusError where it is no HTML, ImportError
+    without the extra clutter[html].
+    """
+    name = page.head.get("html")
+    if not name:
+        return None
+    from clutter import html
+
+    path = Path(page.name).parent / name
+    data = path.read_bytes()
+    try:
+        cut = html.read(gzip.decompress(data) if path.suffix == ".gz" else data)
+    except (html.HtmlError, gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise CorpusError(f"{path}: {error}") from None
+    lines = tuple(cut.text.split("\n"))
+    return replace(page, lines=lines, labels=carry_to(lines, page), guesses={}), cut.markup
+
+
 def _read(
     corpus: str | os.PathLike[str], name: str, make: Callable[[dict[str, Any]], LabelledPage | None]
 ) -> list[LabelledPage]:
@@ -119,7 +164,8 @@ def read_pages(
             return None
         lines = tuple(_one_line(line["text"]) for line in row["lines"])
         labels = carry_over([line_hash(line) for line in lines], standoff[row["id"]])
-        return LabelledPage(row["id"], _head(row), lines, labels)
+        html = Path(corpus, "html", row["html"]).resolve()
+        return LabelledPage(row["id"], _head(row) | {"html": str(html)}, lines, labels)
 
     return _read(corpus, f"{split}.jsonl.gz", make)
 

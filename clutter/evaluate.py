@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 import sys
 from argparse import Namespace
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -23,8 +23,9 @@ from numpy.typing import NDArray
 
 from clutter import corpus
 from clutter.labelled import LabelledPage, read_all
+from clutter.markup import Markup
 from clutter.model import Model, load
-from clutter.page import KEPT
+from clutter.page import KEPT, LABELS, Page
 
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
@@ -137,9 +138,14 @@ class _Answers:
 
 
 def evaluate(
-    model: Model, pages: Sequence[LabelledPage], keep: Collection[str] = KEPT, worst: int = 10
+    model: Model,
+    pages: Sequence[LabelledPage],
+    keep: Collection[str] = KEPT,
+    worst: int = 10,
+    markup: Sequence[Markup] | None = None,
 ) -> Scores:
-    """Score a model on labelled pages, listing at most ``worst`` pages and lines.
+    """Score a model on labelled pages, listing at most ``worst`` pages and lines. With
+    ``markup``, one entry a page, the pages are those of ``corpus.from_html``.
 
     Raises ValueError where the pages hold no labelled line, where they or ``keep`` name
     a label that the model does not know, or where a line holds a line break.
@@ -147,7 +153,7 @@ def evaluate(
     labels = model.labels
     keep = tuple(dict.fromkeys(keep))
     _check_labels(keep, labels, "keep")
-    answers = _ask(model, pages, keep)
+    answers = _ask(model, pages, markup, keep)
     if answers.true.size == 0:
         raise ValueError(f"no labelled line in {_count(len(pages), 'page')}")
     confusion = _confusion(answers.true, answers.guessed, len(labels))
@@ -198,17 +204,27 @@ def _check_labels(found: Collection[str], known: tuple[str, ...], where: str) ->
         )
 
 
-def _ask(model: Model, pages: Sequence[LabelledPage], keep: tuple[str, ...]) -> _Answers:
+def _answers(
+    model: Model, pages: Sequence[LabelledPage], markup: Sequence[Markup] | None
+) -> Iterator[Page]:
+    texts = [page.text for page in pages]
+    return model.label_many(texts) if markup is None else model.label_marked(texts, markup)
+
+
+def _ask(
+    model: Model,
+    pages: Sequence[LabelledPage],
+    markup: Sequence[Markup] | None,
+    keep: tuple[str, ...],
+) -> _Answers:
     index = {label: i for i, label in enumerate(model.labels)} | {"?": -1, "": -1}
     columns = [index[label] for label in keep]
-    texts = []
+    parts: list[list[NDArray[Any]]] = []
     for page in pages:
         _check_labels(set(page.labels) - {"?", ""}, model.labels, page.name)
         if "\r" in page.text or page.text.count("\n") > max(len(page.lines) - 1, 0):
             raise ValueError(f"{page.name}: a line holds a line break")
-        texts.append(page.text)
-    parts: list[list[NDArray[Any]]] = []
-    for i, (page, answer) in enumerate(zip(pages, model.label_many(texts), strict=True)):
+    for i, (page, answer) in enumerate(zip(pages, _answers(model, pages, markup), strict=True)):
         every = np.array([index[label] for label in page.labels], np.int64)
         # the model answers for non-blank lines only; their numbers count from 1
         labelled = np.flatnonzero(every[answer.number - 1] >= 0)
@@ -487,17 +503,22 @@ def format_views(views: Mapping[str, Scores]) -> str:
     return "\n".join(["", "Half-cleaned views, by extractor", *_table(rows)]) + "\n"
 
 
-def format_json(scores: Scores, views: Mapping[str, Scores] | None = None) -> str:
-    """The scores as one JSON object, with those on half-cleaned views under "views" where
-    there are any, ending in a newline."""
+def format_json(
+    scores: Scores, views: Mapping[str, Scores] | None = None, html: Scores | None = None
+) -> str:
+    """The scores as one JSON object, with those on half-cleaned views under "views" and those
+    from HTML under "html" where there are any, ending in a newline."""
     out = scores.as_dict()
+    if html is not None:
+        out["html"] = html.as_dict()
     if views:
         out["views"] = {name: view.as_dict() for name, view in views.items()}
     return json.dumps(out, ensure_ascii=False, indent=2) + "\n"
 
 
 def main_evaluate(args: Namespace) -> int:
-    """The command ``clutter evaluate``: print the scores, return the exit status.
+    """The command ``clutter evaluate``: print the scores, return the exit status. Pages whose
+    head names their HTML are scored as text and, once more, from that.
 
     ``args`` holds ``labelled`` (paths), ``model`` (a path, or None for the shipped
     model), ``corpus`` (a folder, or None), ``format`` ("text" or "json") and ``worst``
@@ -521,15 +542,23 @@ def main_evaluate(args: Namespace) -> int:
         model = load(args.model)
         scores = evaluate(model, pages, worst=args.worst)
         by_view = {name: evaluate(model, some, worst=0) for name, some in views.items()}
+        cuts = [cut for cut in map(corpus.from_html, pages) if cut is not None]
+        with_labels = [cut for cut in cuts if any(label in LABELS for label in cut[0].labels)]
+        html = None
+        if with_labels:
+            recut, markup = zip(*with_labels, strict=True)
+            html = evaluate(model, recut, worst=args.worst, markup=markup)
     except OSError as error:
         where = "" if error.filename is None else f"{error.filename}: "
         return _complain(f"{where}{error.strerror or error}")
-    except ValueError as error:  # of the pages, the corpus, the model or the arguments
+    except (ValueError, ImportError) as error:  # of pages, corpus, model, arguments, HTML
         return _complain(str(error))
     if args.format == "json":
-        report = format_json(scores, by_view)
+        report = format_json(scores, by_view, html)
     else:
         report = format_text(scores) + (format_views(by_view) if by_view else "")
+        if html is not None:
+            report += f"\nFrom HTML\n\n{format_text(html)}"
     # a file's name need not be valid text; \udcXX is how JSON writes such a byte too
     sys.stdout.buffer.write(report.encode("utf-8", "backslashreplace"))
     return 0

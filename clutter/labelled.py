@@ -259,8 +259,9 @@ def unknown_label(label: str, known: Sequence[str] = LABELS) -> str:
     return f"unknown label {label[:40]!r}{hint}; there are {', '.join(known)}"
 
 
-def files_below(folder: str | os.PathLike[str], suffix: str) -> list[str]:
-    """Files in a folder and below whose names end in ``suffix``, sorted by path.
+def files_below(folder: str | os.PathLike[str], suffix: str | tuple[str, ...]) -> list[str]:
+    """Files in a folder and below whose names end in ``suffix``, or one of several, sorted by
+    path.
 
     Raises OSError where a folder cannot be read.
     """

@@ -14,11 +14,12 @@ arXiv:1607.04606).
 from __future__ import annotations
 
 import functools
+import itertools
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 import safetensors.numpy
@@ -26,9 +27,13 @@ from numpy.typing import NDArray
 
 from clutter import features
 from clutter.features import N_SHAPE, Features, Floats, Ints
+from clutter.markup import CUE_NAMES, MARK_BITS, N_CUES, Markup, joined
 from clutter.page import LABELS, Page
 
-FORMAT = 1
+if TYPE_CHECKING:
+    from clutter.html import HtmlPage, HtmlText
+
+FORMAT = 2
 """Version of the model file; another one is refused. It grows with every change to what
 the arrays mean, and so with every change to what features.py computes."""
 
@@ -67,11 +72,13 @@ class ModelError(ValueError):
 
 
 def weight_shapes(
-    vector: int, hidden: int, summary: int, labels: int
+    vector: int, marks: int, hidden: int, summary: int, labels: int
 ) -> dict[str, tuple[int, ...]]:
-    """Name and shape of every array of a network but the n-gram table."""
+    """Name and shape of every array of a network but the tables. One for text only has no
+    ``marks``."""
+    beside = marks + N_CUES + 1 if marks else 0
     shapes: dict[str, tuple[int, ...]] = {
-        "in_w": (vector + N_SHAPE, hidden),
+        "in_w": (vector + N_SHAPE + beside, hidden),
         "in_b": (hidden,),
         "out_w": (hidden, labels),
         "out_b": (labels,),
@@ -135,12 +142,13 @@ def forward(
     tape: list[tuple[Floats, ...]] | None = None,
     dropout: tuple[Floats, Floats] | None = None,
 ) -> Floats:
-    """Probabilities (lines, labels) from each line's vector and shape, ``x``.
+    """Probabilities (lines, labels) from each line's vector and shape, ``x``, and what its
+    markup adds to them; without that, ``x`` is so much narrower.
 
     Training hands in a ``tape``, which collects what each layer saw, and two
     ``dropout`` masks, one for the first state and one for the last.
     """
-    h = x @ weights["in_w"]
+    h = x @ weights["in_w"][: x.shape[1]]
     h += weights["in_b"]
     np.maximum(h, 0, out=h)
     if dropout is not None:
@@ -230,27 +238,64 @@ def line_vectors(packed: NDArray[np.uint64], scale: Floats, found: Features) -> 
     return out
 
 
+def mark_vectors(table: NDArray[np.int8], scale: Floats, markup: Markup) -> Floats:
+    """Sum of each line's markup vectors over the square root of how many there are:
+    (lines, marks)."""
+    counts = np.diff(markup.first)
+    out = np.zeros((counts.size, table.shape[1]), np.float32)
+    some = np.flatnonzero(counts)
+    if some.size:
+        rows = table.take(markup.buckets, axis=0, mode="clip").astype(np.int32)
+        out[some] = np.add.reduceat(rows, markup.first[some], axis=0)
+        out *= scale
+        out /= np.sqrt(np.maximum(counts, 1), dtype=np.float32)[:, None]
+    return out
+
+
 class Model:
     """A labelling model: safe to share between threads, since nothing in it changes.
 
     ``table`` (2**18, vector) int8 holds the n-gram vectors, to be multiplied with
-    ``scale`` (vector,); ``weights`` are the other arrays; ``about`` says what the model
-    was trained on and how it scores. ``vector`` is a multiple of 4.
+    ``scale`` (vector,); ``marks`` (2**15, marks) int8 and ``marks_scale`` are the same for
+    markup; ``weights`` are the other arrays; ``about`` says what the model was trained on
+    and how it scores. ``vector`` is a multiple of 4, ``marks`` 0 in a network for text only.
+    ``html`` is the model for pages of HTML, where that is another network than the one for
+    plain text; its file lies beside the other's, NAME.html.safetensors, and is read when it
+    is first asked for.
     """
 
     def __init__(
         self,
         table: NDArray[np.int8],
         scale: Floats,
+        marks: NDArray[np.int8],
+        marks_scale: Floats,
         weights: Weights,
         about: Mapping[str, Any] | None = None,
+        html: Model | None = None,
     ) -> None:
+        self._html = html
+        self._html_file: Path | None = None
         self.table = table
         self.scale = scale
+        self.marks = marks
+        self.marks_scale = marks_scale
         self._packed = (table.astype(np.uint16) + np.uint16(128) & np.uint16(255)).view(np.uint64)
         self.weights = weights
         self.about = dict(about or {})
         self.labels = LABELS
+
+    @property
+    def html(self) -> Model | None:
+        """The model for pages of HTML; None where this one is for both. Raises ModelError where
+        its file is not usable."""
+        if self._html is None and self._html_file is not None:
+            self._html = Model.load(self._html_file)
+        return self._html
+
+    @html.setter
+    def html(self, html: Model | None) -> None:
+        self._html, self._html_file = html, None
 
     def label(self, text: str) -> Page:
         """Label every non-blank line of a page."""
@@ -271,9 +316,76 @@ class Model:
         if batch:
             yield from self._label_batch(batch)
 
-    def _label_batch(self, texts: list[str]) -> Iterator[Page]:
+    def label_html(self, html: str | bytes, encoding: str | None = None) -> HtmlPage:
+        """Label the lines that a reader of an HTML page sees; needs the extra clutter[html].
+
+        ``encoding`` is what the HTTP header says of bytes. Raises HtmlError (a ValueError)
+        for what is no text, such as a PDF; LookupError for an unknown encoding; ImportError
+        without the extra.
+        """
+        from clutter.html import HtmlPage, read
+
+        source = read(html, encoding)
+        return HtmlPage(next(self._label_sources([source])), source, html)
+
+    def label_html_many(self, pages: Iterable[str | bytes]) -> Iterator[HtmlPage]:
+        """Label pages of HTML, in order, reading ahead by a batch of about 130,000 characters
+        of their text. Raises what ``label_html`` does, at the page that it cannot read."""
+        from clutter.html import HtmlPage, read
+
+        def labelled(batch: list[tuple[str | bytes, HtmlText]]) -> Iterator[HtmlPage]:
+            found = self._label_sources([source for _, source in batch])
+            for page, (html, source) in zip(found, batch, strict=True):
+                yield HtmlPage(page, source, html)
+
+        batch: list[tuple[str | bytes, HtmlText]] = []
+        size = 0
+        for html in pages:
+            try:
+                source = read(html)
+            except ValueError:
+                yield from labelled(batch)  # those before it are good
+                raise
+            batch.append((html, source))
+            size += len(source.text) + 64
+            if size >= BATCH:
+                yield from labelled(batch)
+                batch, size = [], 0
+        yield from labelled(batch)
+
+    def _label_sources(self, sources: Sequence[HtmlText]) -> Iterator[Page]:
+        # what has no tag at all is read as the plain text that it is
+        groups = itertools.groupby(sources, key=lambda source: source.markup.buckets.size > 0)
+        for is_marked, group in groups:
+            some = list(group)
+            texts = [source.text for source in some]
+            if is_marked:
+                yield from self.label_marked(texts, [source.markup for source in some])
+            else:
+                yield from self._label_batch(texts)
+
+    def label_marked(self, texts: Sequence[str], markup: Sequence[Markup]) -> Iterator[Page]:
+        """Label pages of which html.py has found the text and, for each of its lines, blank
+        ones too, the markup; by their text alone where the model has learned no markup."""
+        network = self.html or self
+        yield from network._label_batch(texts, markup if network.marks.shape[1] else None)
+
+    def _label_batch(
+        self, texts: Sequence[str], markup: Sequence[Markup] | None = None
+    ) -> Iterator[Page]:
+        if not texts:
+            return
         pages = features.split(texts)
         lines = pages.lines
+        marks = None
+        if markup is not None:
+            bounds = itertools.pairwise(pages.first.tolist())
+            marks = joined(
+                [
+                    one.take(pages.number[a:b] - 1)
+                    for one, (a, b) in zip(markup, bounds, strict=True)
+                ]
+            )
         probabilities = np.empty((lines.start.size, len(self.labels)), np.float32)
         # sections are taken together up to a size that keeps the arrays in cache
         weight = np.cumsum(lines.end - lines.start + 64)[lines.sections[1:] - 1]
@@ -283,7 +395,8 @@ class Model:
             stop = int(np.searchsorted(weight, spent + GROUP)) + 1
             stop = min(max(stop, group + 1), lines.sections.size - 1)
             a, b = lines.sections[group], lines.sections[stop]
-            probabilities[a:b] = self.probabilities(lines.part(group, stop))
+            part = None if marks is None else marks.take(np.arange(a, b))
+            probabilities[a:b] = self.probabilities(lines.part(group, stop), part)
             group = stop
         for i, text in enumerate(texts):
             a, b = pages.first[i], pages.first[i + 1]
@@ -296,36 +409,44 @@ class Model:
                 probabilities[a:b],
             )
 
-    def probabilities(self, lines: features.Lines) -> Floats:
+    def probabilities(self, lines: features.Lines, markup: Markup | None = None) -> Floats:
         """Probabilities (lines, labels) of lines that features.py has found."""
         found = features.features(lines)
-        return forward(self.weights, self.inputs(found), Layout(found.sections))
+        return forward(self.weights, self.inputs(found, markup), Layout(found.sections))
 
-    def inputs(self, found: Features) -> Floats:
-        """What enters the network for each line: (lines, vector + N_SHAPE)."""
+    def inputs(self, found: Features, markup: Markup | None = None) -> Floats:
+        """What enters the network for each line: (lines, vector + N_SHAPE), and with markup
+        (lines, vector + N_SHAPE + marks + N_CUES + 1)."""
         shape = found.shape - self.weights["shape_mean"]
         shape *= self.weights["shape_scale"]
         np.clip(shape, -5, 5, out=shape)
-        return np.concatenate((line_vectors(self._packed, self.scale, found), shape), axis=1)
+        parts = [line_vectors(self._packed, self.scale, found), shape]
+        if markup is not None:
+            there = np.ones((len(shape), 1), np.float32)
+            parts += [mark_vectors(self.marks, self.marks_scale, markup), markup.cues, there]
+        return np.concatenate(parts, axis=1)
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the model to a ``.safetensors`` file, whole or not at all."""
+        """Write the model to a ``.safetensors`` file, whole or not at all, and its network for
+        HTML, where it has one, to another beside it."""
         from clutter.labelled import replacing  # which inference does without
 
-        arrays = {
-            "ngrams": self.table,
-            "ngrams_scale": self.scale,
-            **{name: np.ascontiguousarray(array) for name, array in self.weights.items()},
-        }
+        if self.html is not None:
+            self.html.save(_html_file(path))
+        else:  # one of a model that stood here before would be taken for this one's
+            _html_file(path).unlink(missing_ok=True)
         header = {
             "format": FORMAT,
             "labels": list(self.labels),
-            "features": {
-                "orders": list(features.ORDERS),
-                "bucket_bits": features.BUCKET_BITS,
-                "shape": features.SHAPE_NAMES,
-            },
+            "features": _feature_settings(),
             "about": self.about,
+        }
+        arrays = {
+            "ngrams": self.table,
+            "ngrams_scale": self.scale,
+            "marks": self.marks,
+            "marks_scale": self.marks_scale,
+            **{name: np.ascontiguousarray(array) for name, array in self.weights.items()},
         }
         text = json.dumps(header, ensure_ascii=False, sort_keys=True)
         data = safetensors.numpy.save(arrays, metadata={"clutter": text})
@@ -357,12 +478,7 @@ class Model:
             raise ModelError(
                 f"{name}: format {header.get('format')!r}; this version reads format {FORMAT}"
             )
-        expected = {
-            "orders": list(features.ORDERS),
-            "bucket_bits": features.BUCKET_BITS,
-            "shape": features.SHAPE_NAMES,
-        }
-        if header.get("features") != expected:
+        if header.get("features") != _feature_settings():
             raise ModelError(f"{name}: made with other features than this version computes")
         labels = header.get("labels")
         if labels != list(LABELS):
@@ -372,34 +488,58 @@ class Model:
             raise ModelError(f"{name}: the header does not say what the model is about")
         _check_arrays(name, arrays)
         table, scale = arrays.pop("ngrams"), arrays.pop("ngrams_scale")
-        return Model(table, scale, arrays, about)
+        marks, marks_scale = arrays.pop("marks"), arrays.pop("marks_scale")
+        model = Model(table, scale, marks, marks_scale, arrays, about)
+        if _html_file(path).exists():
+            model._html_file = _html_file(path)
+        return model
+
+
+def _html_file(path: str | os.PathLike[str]) -> Path:
+    """Where the network for HTML lies whose model is this file."""
+    file = Path(path)
+    return file.with_name(file.name.removesuffix(".safetensors") + ".html.safetensors")
+
+
+def _feature_settings() -> dict[str, Any]:
+    return {
+        "orders": list(features.ORDERS),
+        "bucket_bits": features.BUCKET_BITS,
+        "shape": list(features.SHAPE_NAMES),
+        "mark_bits": MARK_BITS,
+        "cues": CUE_NAMES,
+    }
 
 
 def _check_arrays(name: str, arrays: dict[str, NDArray[Any]]) -> None:
     def size(array: str, axis: int) -> int:
         return arrays[array].shape[axis] if arrays[array].ndim > axis else 0
 
-    expected = [*weight_shapes(0, 0, 0, 0), "shape_mean", "shape_scale", "ngrams", "ngrams_scale"]
-    for array in expected:
+    def refuse(array: str, reason: str) -> NoReturn:
+        raise ModelError(f"{name}: array {array!r} {reason}")
+
+    tables = ["ngrams", "ngrams_scale", "marks", "marks_scale"]
+    for array in [*weight_shapes(0, 0, 0, 0, 0), "shape_mean", "shape_scale", *tables]:
         if array not in arrays:
-            raise ModelError(f"{name}: array {array!r} is missing")
+            refuse(array, "is missing")
     vector, hidden, summary = size("ngrams", 1), size("in_w", 1), size("mean0_u", 1)
     if vector % 4:
         raise ModelError(f"{name}: n-gram vectors of {vector} numbers, not a multiple of 4")
-    shapes = weight_shapes(vector, hidden, summary, len(LABELS))
+    marks = size("marks", 1)
+    shapes = weight_shapes(vector, marks, hidden, summary, len(LABELS))
+    shapes |= {"marks": (1 << MARK_BITS, marks), "marks_scale": (marks,)}
     shapes |= {"shape_mean": (N_SHAPE,), "shape_scale": (N_SHAPE,)}
     shapes |= {"ngrams": (1 << features.BUCKET_BITS, vector), "ngrams_scale": (vector,)}
     for array, shape in shapes.items():
-        found, kind = arrays[array], np.dtype(np.int8 if array == "ngrams" else np.float32)
+        found = arrays[array]
+        kind = np.dtype(np.int8 if array in ("ngrams", "marks") else np.float32)
         if found.shape != shape or found.dtype != kind:
-            raise ModelError(
-                f"{name}: array {array!r} is {found.dtype} {found.shape}, not {kind} {shape}"
-            )
+            refuse(array, f"is {found.dtype} {found.shape}, not {kind} {shape}")
         if not np.isfinite(found).all():
-            raise ModelError(f"{name}: array {array!r} holds numbers that are not finite")
+            refuse(array, "holds numbers that are not finite")
     extra = sorted(set(arrays) - set(shapes))
     if extra:
-        raise ModelError(f"{name}: array {extra[0]!r} is not part of the format")
+        refuse(extra[0], "is not part of the format")
 
 
 def _shipped() -> Path:

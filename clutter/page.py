@@ -84,6 +84,11 @@ class Page:
             )
         ]
 
+    @property
+    def title(self) -> str | None:
+        """The article's headline: the first line labelled so, or None."""
+        return next((line.text for line in self.lines if line.label == "title"), None)
+
     def kept(self, keep: Collection[str] = KEPT, threshold: float = 0.5) -> NDArray[np.bool_]:
         """Which lines belong to the clean text: bool, one entry a line.
 

@@ -48,6 +48,7 @@ from clutter import corpus, features
 from clutter.corpus import CorpusError
 from clutter.features import BUCKET_BITS, Features, Floats, Ints
 from clutter.labelled import LabelledError, LabelledPage, read_all
+from clutter.markup import MARK_BITS, N_CUES, Markup, joined
 from clutter.model import (
     BLOCKS,
     DILATIONS,
@@ -64,12 +65,15 @@ from clutter.page import LABELS
 
 Tell = Callable[[str], None]
 
-VECTOR, HIDDEN, SUMMARY = 16, 80, 40
-"""Sizes of an n-gram's vector, of a line's state and of the running means."""
+VECTOR, MARKS, HIDDEN, SUMMARY = 16, 24, 80, 40
+"""Sizes of the vectors of an n-gram and of a mark, of a line's state and of the running means."""
 
 RATE, TABLE_RATE = 2e-3, 0.05
 STATE_DROPOUT, NGRAM_DROPOUT, PAGE_DROPOUT = 0.2, 0.3, 0.25
 """Shares dropped: of a state's numbers, of n-grams, of pages that lose all n-grams."""
+
+MARK_DROPOUT, MARKLESS = 0.2, 0.1
+"""Shares dropped: of marks, and of pages with markup that lose all their marks."""
 
 AVERAGED = 0.15
 """Share of all steps that the running average of the weights looks back over."""
@@ -77,7 +81,12 @@ AVERAGED = 0.15
 STEP_LINES = 6000
 """Lines seen in one step of training, or fewer where there are few pages."""
 
-EPOCHS, MOST_STEPS, TEACHER_SHARE = 60, 2000, 0.5
+EPOCHS = 60
+MOST_STEPS, TEACHER_SHARE = 2000, 0.5
+MARKED_MOST_STEPS, MARKED_TEACHER_SHARE = 3200, 0.35
+"""Steps of a network for text, and of one that learns from HTML too; a teacher's share of
+them."""
+
 SOFTENED = 0.35
 """Share of a label that a perfect teacher's guess would take over; a teacher takes its own
 macro F1 of that."""
@@ -115,6 +124,8 @@ class Sample:
     weight: Floats
     draw: float = 1.0
     whole: bool = True
+    markup: Markup | None = None
+    page: str = ""
 
 
 @dataclass(frozen=True)
@@ -123,29 +134,48 @@ class Fit:
     model it was tuned from, if it was."""
 
     table: Floats
+    marks: Floats
     weights: dict[str, Floats]
-    scale: Floats | None = None
+    base: Model | None = None
 
     def model(self) -> Model:
-        return Model(*quantised(self.table, self.scale), self.weights)
+        scales = (None, None) if self.base is None else (self.base.scale, self.base.marks_scale)
+        return Model(
+            *quantised(self.table, scales[0]), *quantised(self.marks, scales[1]), self.weights
+        )
 
 
 # --- pages -> samples ---
 
 
 def sample(
-    site: str, lines: Sequence[str], labels: Sequence[str], draw: float = 1.0, whole: bool = True
+    site: str,
+    lines: Sequence[str],
+    labels: Sequence[str],
+    draw: float = 1.0,
+    whole: bool = True,
+    markup: Markup | None = None,
 ) -> Sample:
     """A sample of a page's non-blank lines; lines labelled "?" count nothing."""
     found = features.split(["\n".join(lines)])
-    rows = (found.number - 1).tolist()
+    rows = found.number - 1
     target = np.zeros((len(rows), len(LABELS)), np.float32)
     weight = np.zeros(len(rows), np.float32)
-    for i, row in enumerate(rows):
+    for i, row in enumerate(rows.tolist()):
         if labels[row] in LABELS:
             target[i, LABELS.index(labels[row])] = 1
             weight[i] = 1
-    return Sample(site, [lines[row] for row in rows], target, weight, draw, whole)
+    marks = None if markup is None else markup.take(rows)
+    return Sample(site, [lines[row] for row in rows.tolist()], target, weight, draw, whole, marks)
+
+
+def marked_sample(page: LabelledPage) -> Sample | None:
+    """A sample of the HTML that a page's head names; None where it names none."""
+    found = corpus.from_html(page)
+    if found is None:
+        return None
+    cut, markup = found
+    return sample(cut.site, cut.lines, cut.labels, whole=False, markup=markup)
 
 
 # --- samples -> a network ---
@@ -196,10 +226,10 @@ def _features(texts: list[str]) -> Features:
     )
 
 
-def initial_weights(rng: np.random.Generator) -> dict[str, Floats]:
+def initial_weights(rng: np.random.Generator, marks: int) -> dict[str, Floats]:
     """Random weights (He et al., 2015, arXiv:1502.01852), halved where sums add up."""
     weights = {}
-    for name, shape in weight_shapes(VECTOR, HIDDEN, SUMMARY, len(LABELS)).items():
+    for name, shape in weight_shapes(VECTOR, marks, HIDDEN, SUMMARY, len(LABELS)).items():
         if len(shape) == 1:
             weights[name] = np.zeros(shape, np.float32)
             continue
@@ -279,8 +309,10 @@ def fit(
     rng = np.random.default_rng(seed)
     if base is None:
         table_rate, page_dropout = TABLE_RATE, PAGE_DROPOUT
-        weights = initial_weights(rng)
+        mark = MARKS if any(page.markup is not None for page in samples) else 0
+        weights = initial_weights(rng, mark)
         table = (rng.standard_normal((1 << BUCKET_BITS, VECTOR)) * 0.01).astype(np.float32)
+        marks = (rng.standard_normal((1 << MARK_BITS, mark)) * 0.01).astype(np.float32)
         some = rng.permutation(len(samples))[:300]
         shape = _features(["\n".join(samples[i].lines) for i in some]).shape
         mean, scale = shape.mean(axis=0), (1 / (shape.std(axis=0) + 0.05)).astype(np.float32)
@@ -289,9 +321,11 @@ def fit(
         weights = dict(base.weights)
         mean, scale = weights.pop("shape_mean"), weights.pop("shape_scale")
         table = np.multiply(base.table, base.scale, dtype=np.float32)
+        marks = np.multiply(base.marks, base.marks_scale, dtype=np.float32)
     draw = np.cumsum([page.draw for page in samples])
     lines = step_lines(samples)
     rows_squared = np.full(len(table), 1e-8, np.float32)
+    marks_squared = np.full(len(marks), 1e-8, np.float32)
     first = {name: np.zeros_like(array) for name, array in weights.items()}
     second = {name: np.zeros_like(array) for name, array in weights.items()}
     average = {name: array.copy() for name, array in weights.items()}
@@ -312,6 +346,13 @@ def fit(
         x = np.concatenate(
             ((sums @ table[used]) * per_line, ((found.shape - mean) * scale).clip(-5, 5)), axis=1
         )
+        if marks.shape[1]:
+            markup, marked = _markup(pages, rng)
+            mark_sums, marks_used = _mark_sums(markup, rng)
+            size = np.sqrt(np.maximum(np.diff(markup.first), 1)) * (1 - MARK_DROPOUT)
+            per_mark: Floats = (1 / size).astype(np.float32)[:, None]
+            vectors = (mark_sums @ marks[marks_used]) * per_mark
+            x = np.concatenate((x, vectors, markup.cues, marked[:, None]), axis=1)
         masks = [
             (rng.random((len(x), weights["in_b"].size), np.float32) > STATE_DROPOUT)
             / np.float32(1 - STATE_DROPOUT)
@@ -343,12 +384,52 @@ def fit(
         change = sums.T @ (back[:, : table.shape[1]] * per_line)
         rows_squared[used] += (change * change).mean(axis=1)
         table[used] -= np.float32(table_rate * pace) * change / np.sqrt(rows_squared[used])[:, None]
+        if marks.shape[1] and marks_used.size:
+            place = table.shape[1] + features.N_SHAPE
+            change = mark_sums.T @ (back[:, place : place + marks.shape[1]] * per_mark)
+            marks_squared[marks_used] += (change * change).mean(axis=1)
+            step_size = np.float32(table_rate * pace) / np.sqrt(marks_squared[marks_used])
+            marks[marks_used] -= step_size[:, None] * change
         if time.monotonic() - told > 10 or step == steps:
             told = time.monotonic()
             left = (told - begun) / step * (steps - step)
             tell(f"step {step} of {steps}, loss {loss:.3f}, {left:.0f} s left")
     weights = average | {"shape_mean": mean, "shape_scale": scale}
-    return Fit(table, weights, None if base is None else base.scale)
+    return Fit(table, marks, weights, base)
+
+
+_NO_MARKS = np.zeros(0, np.int64)
+
+
+def _markup(
+    pages: Sequence[tuple[Sample, Ints]], rng: np.random.Generator
+) -> tuple[Markup, Floats]:
+    """The markup of a step's lines, none for pages without it, some pages losing all their
+    marks; and for each line whether it has any."""
+    parts = []
+    marked = []
+    for page, rows in pages:
+        if page.markup is None:
+            cues = np.zeros((rows.size, N_CUES), np.float32)
+            parts.append(Markup(cues, _NO_MARKS, np.zeros(rows.size + 1, np.int64)))
+        else:
+            part = page.markup.take(rows)
+            if rng.random() < MARKLESS:
+                part = Markup(part.cues, _NO_MARKS, np.zeros(rows.size + 1, np.int64))
+            parts.append(part)
+        marked.append(np.full(rows.size, page.markup is not None, np.float32))
+    return joined(parts), np.concatenate(marked)
+
+
+def _mark_sums(markup: Markup, rng: np.random.Generator) -> tuple[scipy.sparse.csr_matrix, Ints]:
+    """A matrix (lines, used buckets) of which marks each line has, some dropped at random, and
+    which buckets its columns are."""
+    used, column = np.unique(markup.buckets, return_inverse=True)
+    data = (rng.random(column.size, np.float32) >= MARK_DROPOUT).astype(np.float32)
+    matrix = scipy.sparse.csr_matrix(
+        (data, column, markup.first), shape=(markup.first.size - 1, used.size)
+    )
+    return matrix, used
 
 
 def _ngram_sums(found: Features, rng: np.random.Generator) -> tuple[scipy.sparse.csr_matrix, Ints]:
@@ -375,10 +456,10 @@ def step_lines(samples: Sequence[Sample]) -> int:
     return int(np.clip(total / 8, 500, STEP_LINES))
 
 
-def how_many_steps(samples: Sequence[Sample]) -> int:
+def how_many_steps(samples: Sequence[Sample], most: int = MOST_STEPS) -> int:
     """Steps that see each line some sixty times, within bounds."""
     total = sum(len(page.lines) for page in samples)
-    return int(np.clip(EPOCHS * total / step_lines(samples), 200, MOST_STEPS))
+    return int(np.clip(EPOCHS * total / step_lines(samples), 200, most))
 
 
 def tuning_steps(samples: Sequence[Sample]) -> int:
@@ -397,17 +478,34 @@ def train(
     jobs: int = 1,
     tell: Tell = lambda message: None,
 ) -> Model:
-    """Train a model.
+    """Train a model: a network for plain text and, where pages name their HTML, another that
+    reads both.
 
-    ``views`` are half-cleaned copies of pages, which count less.
-    ``jobs`` processes are used where there is work for several; it does not change the
-    result.
+    ``views`` are half-cleaned copies of pages, which count less. ``jobs`` processes are used
+    where there is work for several; it does not change the result.
 
     Raises TrainingError where there are too few labelled lines or sites.
     """
-    own = _labelled_samples(pages)
+    plain = _labelled_samples(pages)
+    marked = _marked_samples(pages)
     cleaned = _labelled_samples(views, VIEW_WEIGHT, whole=False)
-    known = own + cleaned
+    shares = (MOST_STEPS, TEACHER_SHARE)
+    model = _network(plain + cleaned, *shares, seed, jobs, tell)
+    if marked:
+        tell(f"and from the HTML of {len(marked)} pages")
+        shares = (MARKED_MOST_STEPS, MARKED_TEACHER_SHARE)
+        model.html = _network(plain + marked + cleaned, *shares, seed, jobs, tell)
+    model.about |= {
+        "pages": {"labelled": len(plain), "views": len(cleaned), "html": len(marked)},
+        "languages": sorted({page.lang for page in pages}),
+        "seed": seed,
+    }
+    return model
+
+
+def _network(
+    known: list[Sample], most: int, teacher_share: float, seed: int, jobs: int, tell: Tell
+) -> Model:
     sites = sorted({page.site for page in known})
     labels = sum(int(page.weight.sum()) for page in known)
     if len(sites) < 2 or labels < 100:
@@ -419,14 +517,14 @@ def train(
 
     groups = [sites.index(page.site) for page in known]
     folds = list(GroupKFold(2, shuffle=True, random_state=seed).split(known, groups=groups))
-    steps = max(200, int(how_many_steps(known) * TEACHER_SHARE))
+    steps = max(200, int(how_many_steps(known, most) * teacher_share))
     halves = [[known[i] for i in seen] for seen, _ in folds]
     tasks = [(half, steps, seed + 1 + fold) for fold, half in enumerate(halves)]
     teachers = _fit_all(tasks, jobs, "fold", tell)
     guesses: dict[int, Floats] = {}
     for teacher, (_, left) in zip(teachers, folds, strict=True):
-        found = teacher.label_many("\n".join(known[i].lines) for i in left)
-        guesses |= {i: page.probabilities for i, page in zip(left.tolist(), found, strict=True)}
+        found = _guesses(teacher, [known[i] for i in left])
+        guesses |= dict(zip(left.tolist(), found, strict=True))
     scores = _held_out(known, [guesses[i] for i in range(len(known))])
     tell(
         f"on sites not trained on: accuracy {scores['accuracy']:.3f}, "
@@ -437,16 +535,13 @@ def train(
         replace(page, target=(1 - share) * page.target + share * guesses[i])
         for i, page in enumerate(known)
     ]
-    (model,) = _fit_all([(known, how_many_steps(known), seed)], jobs, "model", tell)
+    (model,) = _fit_all([(known, how_many_steps(known, most), seed)], jobs, "model", tell)
     for name in ("out_w", "out_b"):
         model.weights[name] /= TEMPERATURE
     model.about |= {
-        "pages": {"labelled": len(own), "views": len(cleaned)},
         "labelled_lines": labels,
         "sites": len(sites),
-        "languages": sorted({page.lang for page in pages}),
         "held_out_by_site": scores,
-        "seed": seed,
     }
     return model
 
@@ -458,20 +553,38 @@ def tune(
     jobs: int = 1,
     tell: Tell = lambda message: None,
 ) -> Model:
-    """A model that starts from ``base`` and learns a few pages more, of a new site say.
+    """A model that starts from ``base`` and learns a few pages more, of a new site say; from
+    their HTML too, where they name it.
 
     What keeps it from forgetting the rest is said in ``fit`` and above. Where there are
     several pages, it is told first how tuning on half of them reads the other half.
 
     Raises TrainingError where no line is labelled.
     """
-    known = _labelled_samples(pages)
-    if not known:
+    plain = _labelled_samples(pages)
+    marked = _marked_samples(pages)
+    if not plain:
         raise TrainingError(f"no labelled line in {len(pages)} page(s)")
-    labels = sum(int(page.weight.sum()) for page in known)
-    tell(f"{len(known)} page(s), {labels} labelled lines")
-    texts = ["\n".join(page.lines) for page in known]
-    guesses = [page.probabilities for page in base.label_many(texts)]
+    labels = sum(int(page.weight.sum()) for page in plain)
+    tell(f"{len(plain)} page(s), {labels} labelled lines")
+    model = _tuned(base, plain, seed, jobs, tell)
+    model.html = base.html
+    if marked:
+        tell(f"and from the HTML of {len(marked)} page(s)")
+        model.html = _tuned(base.html or base, plain + marked, seed, jobs, tell)
+    model.about |= {
+        "base": base.about,
+        "pages": {"labelled": len(plain), "html": len(marked)},
+        "labelled_lines": labels,
+        "sites": len({page.site for page in plain}),
+        "languages": sorted({page.lang for page in pages}),
+        "seed": seed,
+    }
+    return model
+
+
+def _tuned(base: Model, known: list[Sample], seed: int, jobs: int, tell: Tell) -> Model:
+    guesses = _guesses(base, known)
     softened = [
         replace(page, target=(1 - TUNE_SOFTENED) * page.target + TUNE_SOFTENED * guess)
         for page, guess in zip(known, guesses, strict=True)
@@ -479,27 +592,23 @@ def tune(
     scores = {"base": _held_out(known, guesses)}
     tell(f"before, on these pages: {_in_words(scores['base'])}")
     # by page, not by site: the question is how well new pages of these sites will be read
-    order = np.random.default_rng(seed).permutation(len(known)).tolist()
-    halves = [order[::2], order[1::2]] if len(known) > 1 else []
+    sites = list(dict.fromkeys(page.page for page in known))
+    order = np.random.default_rng(seed).permutation(len(sites)).tolist()
+    rank = {sites[i]: place for place, i in enumerate(order)}
+    by_rank = sorted(range(len(known)), key=lambda i: rank[known[i].page])
+    halves = [[i for i in by_rank if rank[known[i].page] % 2 == half] for half in (0, 1)]
+    if len(sites) < 2:
+        halves = []
     seen = [softened, *([softened[i] for i in half] for half in halves)]
     tasks = [(some, tuning_steps(some), seed) for some in seen]
     model, *others = _fit_all(tasks, jobs, "model", tell, base)
     if others:
         unseen = dict(enumerate(guesses))
         for other, left in zip(others, reversed(halves), strict=True):
-            answers = other.label_many(texts[i] for i in left)
-            unseen |= {i: page.probabilities for i, page in zip(left, answers, strict=True)}
+            unseen |= dict(zip(left, _guesses(other, [known[i] for i in left]), strict=True))
         scores["tuned"] = _held_out(known, [unseen[i] for i in range(len(known))])
         tell(f"tuned on one half of them, on the other: {_in_words(scores['tuned'])}")
-    model.about |= {
-        "base": base.about,
-        "pages": {"labelled": len(known)},
-        "labelled_lines": labels,
-        "sites": len({page.site for page in known}),
-        "languages": sorted({page.lang for page in pages}),
-        "held_out_by_page": scores,
-        "seed": seed,
-    }
+    model.about |= {"held_out_by_page": scores}
     return model
 
 
@@ -513,9 +622,31 @@ def _in_words(scores: dict[str, float]) -> str:
 def _labelled_samples(
     pages: Sequence[LabelledPage], draw: float = 1.0, whole: bool = True
 ) -> list[Sample]:
-    """Samples of the pages that have a labelled line."""
-    made = (sample(page.site, page.lines, page.labels, draw, whole) for page in pages)
+    """Samples of the text of the pages that have a labelled line."""
+    made = [
+        replace(sample(page.site, page.lines, page.labels, draw, whole), page=page.name)
+        for page in pages
+    ]
     return [page for page in made if page.weight.any()]
+
+
+def _marked_samples(pages: Sequence[LabelledPage]) -> list[Sample]:
+    """Samples of the HTML that pages name."""
+    made = [(page.name, marked_sample(page)) for page in pages]
+    found = [replace(one, page=name) for name, one in made if one is not None]
+    return [page for page in found if page.weight.any()]
+
+
+def _guesses(model: Model, pages: Sequence[Sample]) -> list[Floats]:
+    """What a model says of samples: for each the probabilities (lines, labels)."""
+    plain = [i for i, page in enumerate(pages) if page.markup is None]
+    answers = model.label_many("\n".join(pages[i].lines) for i in plain)
+    found = {i: page.probabilities for i, page in zip(plain, answers, strict=True)}
+    for i, page in enumerate(pages):
+        if page.markup is not None:
+            (answer,) = model.label_marked(["\n".join(page.lines)], [page.markup])
+            found[i] = answer.probabilities
+    return [found[i] for i in range(len(pages))]
 
 
 def _fit_all(

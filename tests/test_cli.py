@@ -8,6 +8,7 @@ with ``--threshold 0`` every line is kept.
 from __future__ import annotations
 
 import argparse
+import gzip
 import io
 import json
 import os
@@ -195,6 +196,82 @@ def test_another_model(run: Run) -> None:
     assert run("clean", "--model", "my.safetensors", stdin=PAGE.encode()) == (0, expected, "")
 
 
+# html
+
+HTML = (
+    """<!doctype html><title>Ferry - Coast</title><nav><ul><li><a href=/>Home</a><li><a
+href=/sport>Sport</a><li><a href=/login>Log in</a></ul></nav><article><h1>Ferry stays in
+harbour</h1>"""
+    + "".join(f"<p>{line}</p>" for line in PAGE.splitlines() if len(line) > 60)
+    + """
+</article><footer>© 2026 Coast Daily. All rights reserved.</footer>"""
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("page.html", HTML.encode()),
+        ("PAGE.HTM", HTML.encode("utf-16")),
+        ("page.html.gz", gzip.compress(HTML.encode())),
+    ],
+)
+def test_html_is_known_by_its_name(run: Run, name: str, data: bytes) -> None:
+    write({name: data})
+    status, out, err = run("clean", name)
+    assert (status, err) == (0, "")
+    assert out.decode() == clutter.load().label_html(HTML).clean() + "\n"
+
+
+def test_html_on_standard_input_is_known_by_its_beginning(run: Run) -> None:
+    expected = run("clean", stdin=HTML.encode())
+    for start in ("\n ", "\ufeff", "<!-- saved -->\n", '<?xml version="1.0"?>\n'):
+        assert run("clean", stdin=(start + HTML).encode()) == expected
+    assert run("label", "--format", "jsonl", stdin=b"a <b> c\n")[1].count(b"\n") == 1
+
+
+def test_markdown_is_for_html(run: Run) -> None:
+    write({"page.html": HTML, "page.txt": PAGE})
+    _, out, _ = run("clean", "page.html", "--format", "markdown")
+    page = clutter.load().label_html(HTML)
+    assert out.decode() == page.clean(format="markdown") + "\n"
+    status, out, err = run("clean", "page.txt", "--format", "markdown")
+    assert (status, out) == (2, b"")
+    assert err == "clutter: page.txt: plain text; --format markdown takes HTML\n"
+
+
+def test_a_folder_of_both_kinds_is_mirrored(run: Run) -> None:
+    write({"in/a.txt": PAGE, "in/b/c.html": HTML, "in/b/d.txt": PAGE, "in/e.html.gz": b"\x1f\x8b"})
+    status, _, err = run("clean", "in", "-o", "out")
+    assert status == 2
+    assert "in/e.html.gz: cannot be unpacked" in err
+    Path("in/e.html.gz").unlink()
+    assert run("clean", "in", "-o", "out")[0] == 0
+    assert set(all_files("out")) == {"a.txt", "b/c.txt", "b/d.txt"}
+    assert all_files("out")["b/c.txt"].decode() == clutter.load().label_html(HTML).clean() + "\n"
+    assert run("clean", "in/b/c.html", "in/b/c.html", "-o", "md", "--format", "markdown")[0] == 2
+    Path("md").mkdir()
+    assert run("clean", "in/b/c.html", "-o", "md", "--format", "markdown")[0] == 0
+    assert set(all_files("md")) == {"c.md"}
+
+
+def test_what_is_no_html_is_one_line(run: Run) -> None:
+    write({"page.html": b"%PDF-1.4 ..."})
+    assert run("clean", "page.html") == (2, b"", "clutter: page.html: not HTML, but a PDF\n")
+
+
+def test_a_labelled_file_of_html_names_it_from_where_it_lies(run: Run) -> None:
+    write({"site/page.html": HTML})
+    Path("mine").mkdir()
+    assert run("label", "site/page.html", "--format", "tsv", "-o", "mine/page.tsv")[0] == 0
+    page = labelled.read("mine/page.tsv")
+    assert page.head["html"] == os.path.join("..", "site", "page.html")
+    assert page.text == clutter.load().label_html(HTML).text
+    _, out, _ = run("label", "site/page.html", "--format", "tsv")
+    assert labelled.parse(out.decode(), "-").head["html"] == "site/page.html"
+    assert "html" not in labelled.parse(run("label", stdin=HTML.encode())[1].decode(), "-").head
+
+
 def test_pages_are_streamed(run: Run) -> None:
     big = "A line of a long page.\n" * 10_000
     write({"in/a.txt": big, "in/b.txt": big, "in/c.txt": b"caf\xe9"})
@@ -268,7 +345,7 @@ def test_color_asked_for_comes_also_in_a_pipe(run: Run, monkeypatch: pytest.Monk
     [
         (["clean", "missing.txt"], "missing.txt: no such file or folder"),
         (["clean", "page.txt", "missing"], "missing: no such file or folder"),
-        (["clean", "empty"], "empty: no .txt file in this folder or below"),
+        (["clean", "empty"], "empty: no .txt or .html file in this folder or below"),
         (
             ["clean", "latin.txt"],
             "latin.txt: not UTF-8: byte 0xe9 at position 3; name the right encoding, for example "

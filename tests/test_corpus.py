@@ -11,6 +11,7 @@ import json
 import random
 import re
 import unicodedata
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,18 +19,21 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from clutter import LABELS, features
+from clutter import LABELS, features, labelled
 from clutter.corpus import (
     UNLABELLED,
     CorpusError,
     carry_over,
+    carry_to,
     dev_views,
+    from_html,
     line_hash,
     read_pages,
     read_standoff,
     read_views,
     standoff_row,
 )
+from clutter.labelled import LabelledPage
 
 ROOT = Path(__file__).parent.parent
 CORPORA = ROOT / "labelled" / "corpora"
@@ -196,7 +200,8 @@ def write_rows(path: Path, rows: list[dict[str, Any]]) -> None:
 
 def made_up_page(name: str, *lines: str) -> dict[str, Any]:
     rows = [{"text": line} for line in lines]
-    return {"id": name, "source": "made-up", "site": "a.example", "lang": "el", "lines": rows}
+    page = {"id": name, "source": "made-up", "site": "a.example", "lang": "el", "lines": rows}
+    return page | {"html": f"made-up/{name}.html.gz"}
 
 
 @pytest.fixture
@@ -230,6 +235,55 @@ def test_pages_are_joined_with_their_labels(corpus):
     assert (page.name, page.site, page.lang) == ("one", "a.example", "el")
     assert page.lines == ("Μενού", "Ένας τίτλος", "Two  lines", "New")
     assert page.labels == ("nav", "title", "body", "?")
+
+
+def test_a_page_is_cut_anew_from_its_html(corpus):
+    (page,) = read_pages(corpus, "dev", STANDOFF)
+    source = """<nav><a href=/>Μενού</a></nav><h1>Ένας τίτλος</h1>
+        <p>Two\nlines</p><p>New</p><footer>Only in this cut</footer>"""
+    file = corpus / "html" / "made-up" / "one.html.gz"
+    file.parent.mkdir(parents=True)
+    file.write_bytes(gzip.compress(source.encode()))
+    cut, markup = from_html(page)
+    assert cut.lines == (
+        "Μενού", "", "Ένας τίτλος", "", "Two lines", "", "New", "", "Only in this cut",
+    )  # fmt: skip
+    assert cut.labels == ("nav", "", "title", "", "body", "", "?", "", "?")
+    assert (cut.site, cut.lang) == ("a.example", "el")
+    assert len(markup.cues) == len(cut.lines)
+
+
+def test_a_labelled_file_names_its_html(tmp_path):
+    (tmp_path / "a.tsv").write_text("# html: pages/a.html\nnav\tHome\nbody\tText\n")
+    page = labelled.read(tmp_path / "a.tsv")
+    with pytest.raises(FileNotFoundError):
+        from_html(page)
+    (tmp_path / "pages").mkdir()
+    (tmp_path / "pages" / "a.html").write_text("<ul><li>Home</ul><p>Text")
+    cut, _ = from_html(page)
+    assert (cut.lines, cut.labels) == (("Home", "", "Text"), ("nav", "", "body"))
+    (tmp_path / "pages" / "a.html").write_bytes(b"%PDF-1.4")
+    with pytest.raises(CorpusError, match=r"a\.html: not HTML, but a PDF"):
+        from_html(page)
+    assert from_html(replace(page, head={})) is None
+
+
+def test_a_row_of_a_table_takes_the_label_of_most_of_it():
+    page = LabelledPage(
+        "a",
+        {},
+        ("Share", "Battery", "", "eight hours", "Battery"),
+        ("nav", "body", "", "body", "ad"),
+    )
+    lines = ("Share\tBattery\teight hours", "", "Battery", "something else")
+    assert carry_to(lines, page) == ("body", "", "ad", "?")
+
+
+@given(st.lists(st.sampled_from(["a", "b", "", "c d"]), max_size=12))
+def test_a_cut_of_the_same_lines_keeps_every_label(lines):
+    labels = [LABELS[i % len(LABELS)] if line else "" for i, line in enumerate(lines)]
+    page = LabelledPage("a", {}, tuple(lines), tuple(labels))
+    assert carry_to(lines, page) == tuple(labels)
 
 
 def test_views_carry_their_own_labels(corpus):

@@ -439,8 +439,11 @@ def tiny_corpus(tmp_path):
     lines = [{"text": MENU}, {"text": STORY}]
     rows = [
         {"id": name, "source": "made-up", "site": f"{name}.example", "lang": "en", "lines": lines}
+        | {"html": f"{name}.html"}
         for name in ("known", "unknown")
     ]
+    (tmp_path / "html").mkdir()
+    (tmp_path / "html" / "known.html").write_text(f"<ul><li>{MENU}</ul><p>{STORY}</p><p>New")
     views = [
         {
             "id": "known",
@@ -468,6 +471,7 @@ def test_a_corpus_is_scored_on_its_labelled_dev_pages_and_on_their_views(capsys,
     assert found["by_label"]["nav"]["support"] == found["by_label"]["body"]["support"] == 1
     # the view of the other split is not there, and what has no label is not counted
     assert list(found["views"]) == ["sieve"]
+    assert (found["html"]["pages"], found["html"]["lines"]) == (1, 2)
     assert found["views"]["sieve"]["lines"] == 1
 
 
@@ -475,11 +479,25 @@ def test_the_views_have_a_table_of_their_own_in_the_report(capsys, tiny_corpus):
     assert run(tiny_corpus, corpus=str(tiny_corpus)) == 0
     report = capsys.readouterr().out
     assert report.startswith("1 page, 2 labelled lines\n")
+    report, _, html = report.partition("\nFrom HTML\n\n")
+    assert html.startswith("1 page, 2 labelled lines\n")
     head, _, table = report.partition("\nHalf-cleaned views, by extractor\n")
     assert "By language" in head
     rows = [row.split() for row in table.splitlines()]
     assert rows[0][:2] == ["pages", "accuracy"]
     assert [row[:2] for row in rows[1:]] == [["sieve", "1"]]
+
+
+def test_a_labelled_page_of_html_is_scored_as_text_and_from_its_html(capsys, tmp_path):
+    (tmp_path / "a.html").write_text(f"<ul><li>{MENU}</ul><p>{STORY}</p>")
+    (tmp_path / "a.tsv").write_text(f"# html: a.html\nnav\t{MENU}\nbody\t{STORY}\n")
+    (tmp_path / "b.tsv").write_text(f"nav\t{MENU}\nbody\t{STORY}\n")
+    assert run(tmp_path) == 0
+    text, _, html = capsys.readouterr().out.partition("\nFrom HTML\n\n")
+    assert text.startswith("2 pages, 4 labelled lines\n")
+    assert html.startswith("1 page, 2 labelled lines\n")
+    (tmp_path / "a.html").unlink()
+    assert "a.html" in refused(capsys, tmp_path)
 
 
 def test_views_are_scored_extractor_by_extractor():

@@ -21,9 +21,10 @@ from hypothesis import strategies as st
 
 import clutter
 from clutter import LABELS, Model, ModelError, features
+from clutter.markup import MARK_BITS, N_CUES, Markup
 from clutter.model import BLOCKS, CHUNK, DILATIONS, quantised, weight_shapes
 
-VECTOR, HIDDEN, SUMMARY = 4, 5, 3
+VECTOR, MARKS, HIDDEN, SUMMARY = 4, 3, 5, 3
 
 AUTHORED = sorted((Path(__file__).parent.parent / "labelled" / "pages").rglob("*.tsv"))
 
@@ -35,12 +36,23 @@ def random_model(seed: int = 0) -> Model:
     def normal(*shape: int) -> np.ndarray:
         return rng.normal(0, 0.4, shape).astype(np.float32)
 
-    shapes = weight_shapes(VECTOR, HIDDEN, SUMMARY, len(LABELS))
+    shapes = weight_shapes(VECTOR, MARKS, HIDDEN, SUMMARY, len(LABELS))
     weights = {name: normal(*shape) for name, shape in shapes.items()}
     weights["shape_mean"] = normal(features.N_SHAPE)
     weights["shape_scale"] = np.abs(normal(features.N_SHAPE))
     table = normal(1 << features.BUCKET_BITS, VECTOR)
-    return Model(*quantised(table), weights, {"pages": 3, "note": "größer"})
+    marks = normal(1 << MARK_BITS, MARKS)
+    about = {"pages": 3, "note": "größer"}
+    return Model(*quantised(table), *quantised(marks), weights, about)
+
+
+def random_markup(lines: int, seed: int) -> Markup:
+    """Markup of so many lines, a third of them without any hash."""
+    rng = np.random.default_rng(seed)
+    counts = rng.integers(0, 30, lines) * (rng.random(lines) > 1 / 3)
+    first = np.concatenate(([0], np.cumsum(counts)))
+    cues = rng.random((lines, N_CUES)).astype(np.float32)
+    return Markup(cues, rng.integers(0, 1 << MARK_BITS, first[-1]), first)
 
 
 @pytest.fixture(scope="module")
@@ -79,17 +91,24 @@ def texts_of_authored_pages(count: int) -> list[str]:
 # --- the forward pass ---------------------------------------------------------------
 
 
-def slow_probabilities(model: Model, text: str) -> np.ndarray:
+def slow_probabilities(model: Model, text: str, markup: Markup | None = None) -> np.ndarray:
     """The network on one page, line by line, in double precision."""
     w = {name: array.astype(np.float64) for name, array in model.weights.items()}
-    found = features.features(features.split([text]).lines)
+    split = features.split([text])
+    found = features.features(split.lines)
     states = []
-    for i in range(found.first.size - 1):
+    for i, number in enumerate(split.number.tolist()):
         buckets = found.buckets[:, found.first[i] : found.first[i + 1]].ravel()
         vector = model.table[buckets].astype(np.float64).sum(axis=0) * model.scale
         vector /= np.sqrt(buckets.size)
         shape = (found.shape[i] - w["shape_mean"]) * w["shape_scale"]
-        x = np.concatenate((vector, np.clip(shape, -5, 5)))
+        beside = np.zeros(len(w["in_w"]) - vector.size - shape.size)
+        if markup is not None:
+            hashes = markup.buckets[markup.first[number - 1] : markup.first[number]]
+            marks = model.marks[hashes].astype(np.float64).sum(axis=0) * model.marks_scale
+            marks /= np.sqrt(max(hashes.size, 1))
+            beside = np.concatenate((marks, markup.cues[number - 1], [1]))
+        x = np.concatenate((vector, np.clip(shape, -5, 5), beside))
         states.append(np.maximum(x @ w["in_w"] + w["in_b"], 0))
     nothing = np.zeros(states[0].size)
     for kind, n in BLOCKS:
@@ -121,6 +140,79 @@ def test_the_network_is_that_of_the_plain_loop(small, text):
     page = small.label(text)
     if len(page):
         np.testing.assert_allclose(page.probabilities, slow_probabilities(small, text), atol=1e-4)
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    st.lists(st.text("abЖ一 .1\u200b", max_size=8), min_size=1, max_size=45).map("\n".join),
+    st.integers(0, 9),
+)
+@example("\n".join(f"line {i} of the page" for i in range(90)), 0)
+def test_the_network_with_markup_is_that_of_the_plain_loop(small, text, seed):
+    markup = random_markup(text.count("\n") + 1, seed)
+    (page,) = small.label_marked([text], [markup])
+    if len(page):
+        expected = slow_probabilities(small, text, markup)
+        np.testing.assert_allclose(page.probabilities, expected, atol=1e-4)
+
+
+def test_pages_of_html_are_labelled_alone_as_together(small):
+    pages = [f"<h1>Page {i}</h1><p class=a>{'Words. ' * i}</p><ul><li>x" for i in range(40)]
+    pages[7] = b""
+    for page, html in zip(small.label_html_many(pages), pages, strict=True):
+        alone = small.label_html(html)
+        assert page.text == alone.text
+        np.testing.assert_allclose(page.probabilities, alone.probabilities, atol=1e-6)
+
+
+def test_a_network_for_html_lies_in_a_file_beside(small, tmp_path):
+    file = tmp_path / "mine.safetensors"
+    both = random_model(1)
+    both.html = small
+    both.save(file)
+    assert {path.name for path in tmp_path.iterdir()} == {file.name, "mine.html.safetensors"}
+    model = Model.load(file)
+    html, text = "<h1>A headline</h1><p class=a>Words.", "A headline\nWords."
+    for asked, answer in (
+        (model.label(text), both.label(text)),
+        (model.label_html(html), small.label_html(html)),
+    ):
+        np.testing.assert_array_equal(asked.probabilities, answer.probabilities)
+    random_model(2).save(file)
+    assert list(tmp_path.iterdir()) == [file]
+    assert Model.load(file).html is None
+    both.save(file)
+    (tmp_path / "mine.html.safetensors").write_bytes(b"")
+    with pytest.raises(ModelError, match=r"mine\.html\.safetensors"):
+        Model.load(file).label_html(html)
+
+
+def test_a_network_for_text_only_reads_the_text_of_html():
+    rng = np.random.default_rng(3)
+    shapes = weight_shapes(VECTOR, 0, HIDDEN, SUMMARY, len(LABELS))
+    weights = {name: rng.normal(0, 0.4, shape).astype(np.float32) for name, shape in shapes.items()}
+    weights["shape_mean"] = weights["shape_scale"] = np.ones(features.N_SHAPE, np.float32)
+    table = rng.normal(0, 0.4, (1 << features.BUCKET_BITS, VECTOR)).astype(np.float32)
+    none = np.zeros((1 << MARK_BITS, 0), np.int8)
+    model = Model(*quantised(table), none, np.zeros(0, np.float32), weights)
+    page = model.label_html("<h1>A headline</h1><p class=a>Words.")
+    expected = model.label("A headline\n\nWords.").probabilities
+    np.testing.assert_array_equal(page.probabilities, expected)
+
+
+def test_text_without_a_tag_is_labelled_as_plain_text(small):
+    text = "Home\nNews\n\nA headline\n\nA paragraph, and a < b."
+    for page in (small.label_html(text), *small.label_html_many(["<p>One", text])):
+        if page.text == text:
+            np.testing.assert_array_equal(page.probabilities, small.label(text).probabilities)
+    assert page.text == text
+
+
+def test_a_page_that_is_no_html_stops_the_others_only_when_its_turn_comes(small):
+    found = small.label_html_many(["<p>one", "<p>two", b"%PDF-1.7", "<p>four"])
+    assert [next(found).text for _ in range(2)] == ["one", "two"]
+    with pytest.raises(ValueError, match="not HTML, but a PDF"):
+        next(found)
 
 
 def test_text_beyond_one_chunk_is_summed_as_a_whole(small):
@@ -297,8 +389,8 @@ def rewritten(data: bytes, change_header=None, change_arrays=None) -> bytes:
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        (lambda h: h.update(format=2), "format 2; this version reads format 1"),
-        (lambda h: h.pop("format"), "format None; this version reads format 1"),
+        (lambda h: h.update(format=3), "format 3; this version reads format 2"),
+        (lambda h: h.pop("format"), "format None; this version reads format 2"),
         (lambda h: h.update(labels=[]), "other labels than body, title"),
         (lambda h: h.update(labels="body"), "other labels than"),
         (lambda h: h.update(labels=[1, 2]), "other labels than"),
@@ -307,6 +399,7 @@ def rewritten(data: bytes, change_header=None, change_arrays=None) -> bytes:
         (lambda h: h.pop("labels"), "other labels than"),
         (lambda h: h["features"].update(bucket_bits=17), "other features"),
         (lambda h: h["features"]["shape"].pop(), "other features"),
+        (lambda h: h["features"].update(mark_bits=14), "other features"),
         (lambda h: h.pop("features"), "other features"),
         (lambda h: h.update(about="nothing"), "does not say what the model is about"),
     ],
@@ -317,9 +410,10 @@ def test_a_header_that_does_not_fit_is_refused(saved, scratch, change, reason):
 
 
 ARRAYS = sorted(
-    {"ngrams", "ngrams_scale", "shape_mean", "shape_scale"} | weight_shapes(1, 1, 1, 1).keys()
+    {"ngrams", "ngrams_scale", "marks", "marks_scale", "shape_mean", "shape_scale"}
+    | weight_shapes(1, 1, 1, 1, 1).keys()
 )
-FLOATS = [name for name in ARRAYS if name != "ngrams"]
+FLOATS = [name for name in ARRAYS if name not in ("ngrams", "marks")]
 
 
 @pytest.mark.parametrize("name", ARRAYS)

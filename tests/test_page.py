@@ -111,3 +111,9 @@ def test_a_threshold_outside_0_to_1_is_refused(threshold: float) -> None:
 def test_an_unknown_label_is_refused_and_the_known_ones_are_named() -> None:
     with pytest.raises(ValueError, match=r"unknown label 'bdy'; there are body, title"):
         make_page("a", np.eye(1, len(LABELS))).clean(keep=["title", "bdy"])
+
+
+def test_the_title_is_the_first_line_labelled_so() -> None:
+    lines = [["Home", {"nav": 1}], ["A headline", {"title": 1}], ["A headline - X", {"title": 1}]]
+    assert example_page(lines).title == "A headline"
+    assert example_page(lines[:1]).title is None

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import clutter
-from clutter import corpus, labelled
+from clutter import LABELS, corpus, labelled
 from clutter.evaluate import evaluate
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -27,7 +27,8 @@ def model() -> clutter.Model:
 
 
 def test_the_file_is_small_enough_to_ship(model):
-    assert (ROOT / "models" / "default.safetensors").stat().st_size <= 10e6
+    for name in ("default.safetensors", "default.html.safetensors"):
+        assert (ROOT / "models" / name).stat().st_size <= 10e6
     assert model.about["labelled_lines"] > 10_000
     assert 0 < model.about["held_out_by_site"]["macro_f1"] < 1
 
@@ -42,6 +43,19 @@ def test_whole_pages_of_unseen_sites(model):
     assert scores.kept_by_lines.f1 >= 0.91
     assert scores.kept_by_characters.f1 >= 0.965
     assert scores.calibration_error <= 0.02
+
+
+@needs_corpus
+def test_the_same_pages_from_their_html(model):
+    standoff = corpus.read_standoff([ROOT / "labelled" / "corpora"])
+    pages = corpus.read_pages(CORPUS, "dev", standoff)
+    cuts = [cut for cut in map(corpus.from_html, pages) if any(x in LABELS for x in cut[0].labels)]
+    recut, markup = zip(*cuts, strict=True)
+    scores = evaluate(model, recut, markup=markup)
+    assert scores.pages > 95
+    assert scores.accuracy >= 0.92
+    assert scores.macro_f1 >= 0.85
+    assert scores.kept_by_characters.f1 >= 0.982
 
 
 @needs_corpus

@@ -21,8 +21,9 @@ from hypothesis import strategies as st
 import clutter
 from clutter import LABELS, Model, features, labelled, train
 from clutter.evaluate import evaluate
-from clutter.features import N_SHAPE, split
+from clutter.features import split
 from clutter.labelled import LabelledPage
+from clutter.markup import CUE_NAMES
 from clutter.model import Layout, forward, weight_shapes
 from clutter.train import Sample, TrainingError, cut_down, sample
 
@@ -39,10 +40,10 @@ def one_hot(*names: str) -> np.ndarray:
 def random_network(seed: int) -> tuple[dict[str, np.ndarray], np.ndarray, Layout]:
     """Weights, inputs and sections of one, three and forty lines, in double precision."""
     rng = np.random.default_rng(seed)
-    shapes = weight_shapes(4, 5, 3, len(LABELS))
+    shapes = weight_shapes(4, 2, 5, 3, len(LABELS))
     weights = {name: rng.normal(0, 0.4, shape) for name, shape in shapes.items()}
     layout = Layout(np.array([0, 1, 4, 44]))
-    return weights, rng.normal(0, 1, (44, 4 + N_SHAPE)), layout
+    return weights, rng.normal(0, 1, (44, len(weights["in_w"]))), layout
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -104,6 +105,21 @@ def test_a_sample_leaves_out_blank_lines_and_gives_unlabelled_ones_no_weight():
     assert np.array_equal(made.target[:2], one_hot("nav", "body"))
     assert not made.target[2].any()
     assert (made.site, made.draw, made.whole) == ("a.example", 1, True)
+
+
+def test_a_page_that_names_its_html_is_learned_from_twice(tmp_path):
+    (tmp_path / "a.html").write_text("<nav>Home</nav><p class=lead>Text</p><p>\u200b</p><p>New")
+    page = LabelledPage(
+        str(tmp_path / "a.tsv"), {"html": "a.html"}, ("Home", "Text"), ("nav", "body")
+    )
+    (plain,), (marked,) = train._labelled_samples([page]), train._marked_samples([page])
+    assert (plain.lines, plain.markup) == (["Home", "Text"], None)
+    assert marked.lines == ["Home", "Text", "New"]
+    assert marked.weight.tolist() == [1, 1, 0]
+    assert np.array_equal(marked.target[:2], one_hot("nav", "body"))
+    assert len(marked.markup.cues) == 3
+    assert marked.markup.cues[0, CUE_NAMES.index("in nav")] == 1
+    assert not marked.whole
 
 
 @given(st.lists(st.tuples(st.text("a \u200b\u3000", max_size=4), st.sampled_from([*LABELS, "?"]))))
@@ -176,7 +192,7 @@ def test_a_very_long_page_is_seen_in_parts():
 
 FULL_SIZE = {
     name: getattr(train, name)
-    for name in ("VECTOR", "HIDDEN", "SUMMARY", "STEP_LINES", "RATE", "AVERAGED", "fit")
+    for name in ("VECTOR", "MARKS", "HIDDEN", "SUMMARY", "STEP_LINES", "RATE", "AVERAGED", "fit")
 }
 """What ``small`` changes, as it is."""
 
@@ -190,11 +206,17 @@ def small() -> Iterator[None]:
         return fit(samples, 10 if steps == 200 else steps, *rest)
 
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in (("VECTOR", 4), ("HIDDEN", 24), ("SUMMARY", 8), ("STEP_LINES", 300)):
+        for name, value in (
+            ("VECTOR", 4),
+            ("MARKS", 4),
+            ("HIDDEN", 24),
+            ("SUMMARY", 8),
+            ("STEP_LINES", 300),
+        ):
             patch.setattr(train, name, value)
         patch.setattr(train, "RATE", 1e-2)
         patch.setattr(train, "AVERAGED", 0.1)
-        patch.setattr(train, "how_many_steps", lambda samples: 100)
+        patch.setattr(train, "how_many_steps", lambda samples, most: 100)
         patch.setattr(train, "fit", shorter)
         yield
 
@@ -223,7 +245,7 @@ def test_a_model_is_better_than_chance_on_pages_it_has_not_seen(trained, pages):
 
 def test_a_model_says_what_it_was_made_of(trained, pages):
     about = trained.about
-    assert about["pages"] == {"labelled": 14, "views": 0}
+    assert about["pages"] == {"labelled": 14, "views": 0, "html": 0}
     assert about["labelled_lines"] == sum(
         bool(label) for page in pages[:14] for label in page.labels
     )
@@ -273,10 +295,42 @@ def test_two_jobs_give_the_same_model_as_one(trained, small, pages, tmp_path):
 def test_views_take_part(small, pages):
     view = LabelledPage("a", {}, ("Home", "", "A story's line."), ("nav", "", "body"))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(train, "how_many_steps", lambda samples: 5)
+        patch.setattr(train, "how_many_steps", lambda samples, most: 5)
         model = train.train(pages[:6], [view], seed=3)
-    assert model.about["pages"] == {"labelled": 6, "views": 1}
+    assert model.about["pages"] == {"labelled": 6, "views": 1, "html": 0}
     assert model.about["seed"] == 3
+
+
+def test_markup_is_learned(small, tmp_path):
+    """Lines that only their class tells apart."""
+    pages = []
+    for i in range(12):
+        kinds = np.random.default_rng(i).permutation(["nav", "body"] * 10)
+        rows = "".join(
+            f'<div class="{"menu" if kind == "nav" else "story"}">Word</div>' for kind in kinds
+        )
+        (tmp_path / f"{i}.html").write_text(rows)
+        head = {"html": f"{i}.html", "site": f"{i}.example"}
+        name = str(tmp_path / f"{i}.tsv")
+        pages.append(LabelledPage(name, head, ("Word",) * 20, tuple(kinds.tolist())))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(train, "how_many_steps", lambda samples, most: 300)
+        model = train.train(pages[:10])
+    right = 0
+    for page in pages[10:]:
+        found = model.label_html((tmp_path / page.head["html"]).read_bytes())
+        right += sum(
+            line.label == label for line, label in zip(found.lines, page.labels, strict=True)
+        )
+    assert right > 35
+    tuned = train.tune(model, pages[10:])
+    assert np.array_equal(tuned.html.marks_scale, model.html.marks_scale)
+    assert (tuned.html.marks != model.html.marks).any()
+    tuned.save(tmp_path / "m.safetensors")
+    again = Model.load(tmp_path / "m.safetensors")
+    assert again.html.about == tuned.html.about
+    assert np.array_equal(again.html.marks, tuned.html.marks)
+    assert again.marks.shape[1] == 0
 
 
 @pytest.mark.parametrize(
@@ -374,7 +428,7 @@ def test_tuning_tells_what_it_brings(tuned):
     assert TOLD_OF_TUNING[-1].startswith("tuned on one half of them, on the other: accuracy ")
     assert TOLD_OF_TUNING[-1].endswith("% of the characters kept or dropped wrongly")
     assert tuned.about["base"] == clutter.load().about
-    assert tuned.about["pages"] == {"labelled": 4}
+    assert tuned.about["pages"] == {"labelled": 4, "html": 0}
     assert set(tuned.about["held_out_by_page"]) == {"base", "tuned"}
 
 
@@ -422,7 +476,7 @@ def run(output: Path, *paths: Path, corpus: Path | None = None, base: str | None
 def test_the_command_writes_the_model_and_tells_how_far_it_is(small, capsys, tmp_path):
     file = tmp_path / "mine.safetensors"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(train, "how_many_steps", lambda samples: 3)
+        patch.setattr(train, "how_many_steps", lambda samples, most: 3)
         assert run(file, *sorted(PAGES.iterdir())[:6]) == 0
     out = capsys.readouterr()
     assert out.out == ""
@@ -440,7 +494,7 @@ def test_the_command_tunes_a_base_and_names_what_is_left_to_label(capsys, tmp_pa
     assert run(file, tmp_path, base="default") == 0
     told = capsys.readouterr().err
     assert f"{tmp_path / 'x.tsv'}: not labelled yet; not trained on" in told
-    assert Model.load(file).about["pages"] == {"labelled": 2}
+    assert Model.load(file).about["pages"] == {"labelled": 2, "html": 0}
     again = tmp_path / "again.safetensors"
     assert run(again, tmp_path / "0.tsv", base=str(file)) == 0
     assert Model.load(again).about["base"] == Model.load(file).about

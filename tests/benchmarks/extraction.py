@@ -1,0 +1,148 @@
+"""Extraction: how much of the reference article each extractor gives, page by page.
+
+    python tests/benchmarks/extraction.py --corpus DIR
+
+README.md beside this file says what is measured and how.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import json
+import re
+import sys
+from collections import Counter, defaultdict
+from collections.abc import Callable
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+import numpy as np
+
+import clutter
+from clutter import html as rooms
+
+WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]|[^\W\u3040-\u30ff\u3400-\u9fff]+")
+"""A word; a character, in scripts that do not part words."""
+
+WITH_TITLE = ("daniel", "magichtml")
+"""Sources whose references hold the headline."""
+
+
+STOPLISTS = {"en": "English", "el": "Greek", "pl": "Polish", "ru": "Russian", "de": "German"}
+
+
+def f1(text: str, reference: str) -> float:
+    """F1 of a text's words, each counted as often as it occurs, against the reference's."""
+    found, there = Counter(WORD.findall(text)), Counter(WORD.findall(reference))
+    right = (found & there).total()
+    return 2 * right / max(found.total() + there.total(), 1)
+
+
+def peers() -> dict[str, Callable[[str, str], str]]:
+    """The extractors that are installed, each a function of a page's decoded HTML and its
+    language."""
+    found: dict[str, Callable[[str, str], str]] = {}
+    try:
+        import trafilatura
+
+        found["trafilatura"] = lambda page, _: trafilatura.extract(page) or ""
+    except ImportError:
+        pass
+    try:
+        import readability
+        import turbohtml
+
+        def by_readability(page: str, language: str) -> str:
+            summary = readability.Document(page).summary()
+            return turbohtml.parse(summary).to_text()
+
+        found["readability"] = by_readability
+    except ImportError:
+        pass
+    try:
+        from resiliparse.extract.html2text import extract_plain_text
+
+        found["resiliparse"] = lambda page, _: extract_plain_text(page, main_content=True)
+    except ImportError:
+        pass
+    try:
+        import turbohtml as turbo
+
+        found["turbohtml"] = lambda page, _: turbo.parse(page).main_text()
+    except ImportError:
+        pass
+    try:
+        from boilerpy3 import extractors
+
+        boilerpy = extractors.ArticleExtractor(raise_on_failure=False)
+        found["boilerpy3"] = lambda page, _: boilerpy.get_content(page) or ""
+    except ImportError:
+        pass
+    try:
+        import justext
+
+        def by_justext(page: str, language: str) -> str:
+            # without a list of the language, its mode for any
+            words = STOPLISTS.get(language)
+            stop = justext.get_stoplist(words) if words else frozenset()
+            options = {} if words else {"stopwords_low": 0, "stopwords_high": 0}
+            parts = justext.justext(page.encode(), stop, encoding="utf-8", **options)
+            return "\n".join(part.text for part in parts if not part.is_boilerplate)
+
+        found["jusText"] = by_justext
+    except ImportError:
+        pass
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Word F1 against reference articles.")
+    parser.add_argument("--corpus", required=True, help="the corpus folder")
+    parser.add_argument("--model", help="a model file (default: the shipped model)")
+    parser.add_argument("--split", default="dev")
+    parser.add_argument("--only", help="extractors to measure, with commas between them")
+    args = parser.parse_args()
+    model = clutter.load(args.model)
+
+    def by_clutter(page: str, title: bool) -> str:
+        return model.label_html(page).clean(clutter.KEPT if title else ("body",))
+
+    others = peers()
+    names = ["clutter", "clutter, title and body", *others]
+    if args.only:
+        names = [name for name in names if name in args.only.split(",")]
+    scores: dict[tuple[str, str], list[list[float]]] = defaultdict(list)
+    worst: list[tuple[float, str]] = []
+    with gzip.open(Path(args.corpus, f"{args.split}.jsonl.gz"), "rt", encoding="utf-8") as rows:
+        for row in map(json.loads, rows):
+            if not row["gold"]:
+                continue
+            data = gzip.decompress(Path(args.corpus, "html", row["html"]).read_bytes())
+            page = rooms.parse(data).html
+            source = row["source"]
+            language = row["lang"] if source == "daniel" else ""
+            values = []
+            for name in names:
+                if name.startswith("clutter"):
+                    text = by_clutter(page, source in WITH_TITLE or name != "clutter")
+                else:
+                    try:
+                        text = others[name](page, row["lang"])
+                    except Exception as error:  # what an extractor cannot read it gets nothing for
+                        print(f"{row['id']}: {name}: {error!r}"[:200], file=sys.stderr)
+                        text = ""
+                values.append(f1(text, row["gold"]))
+            scores[source, language].append(values)
+            worst.append((values[0], row["id"]))
+    print("| | pages |", " | ".join(names), "|")
+    print("|---|---|", "---|" * len(names), sep="")
+    for (source, language), values in sorted(scores.items()):
+        mean = np.mean(values, axis=0)
+        print(f"| {source} {language} | {len(values)} |", " | ".join(f"{x:.3f}" for x in mean), "|")
+    print("\nworst:", ", ".join(f"{name} {value:.2f}" for value, name in sorted(worst)[:20]))
+
+
+if __name__ == "__main__":
+    main()
