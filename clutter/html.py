@@ -58,9 +58,9 @@ _LEFT_OUT = ", ".join(
         "annotation, annotation-xml, audio, canvas, datalist, embed, iframe, noembed, noframes",
         "noscript, object, rp, rt, script, select, style, svg, template, textarea, title, video",
         "dialog:not([open]), [popover]",
-        # pages hide their body until a script has run
-        ':not(html, body):is([hidden], [style*="display:none" i], [style*="display: none" i], '
-        '[style*="visibility:hidden" i], [style*="visibility: hidden" i])',
+        # pages hide their body until a script has run, and by "visibility: hidden", which
+        # keeps the place free, their article
+        ':not(html, body):is([hidden], [style*="display:none" i], [style*="display: none" i])',
     )
 )
 """A selector for what a reader does not see, or not as text."""
