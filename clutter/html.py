@@ -419,7 +419,7 @@ class _Walk:
         self._walk(document.remove(_LEFT_OUT))
 
     def _walk(self, document: Document) -> None:
-        # what is done for every node stands here in full: calls would take half of the time
+        # what is done for every element stands here in full: this is half of the time of a page
         opened, tags, insides, path = self.open, self.tags, self.inside, self.path
         kinds = self.kinds
         line = self.line
@@ -444,22 +444,12 @@ class _Walk:
                     self._verbatim(node, data)
                     line = self.line
                     broken = broken and not line.size
-                elif not data.isspace():
-                    size = len(data.strip())
-                    if not line.size:
-                        self._begin(line)
-                        broken = False
-                    line.size += size
-                    if self.links:
-                        line.link += size
-                        line.target = line.target or self.href
-                    if self.bolds:
-                        line.bold += size
+                elif data.isspace():
                     line.parts.append(data)
                     line.nodes.append(node)
                 else:
-                    line.parts.append(data)
-                    line.nodes.append(node)
+                    self._add(node, data)
+                    broken = False
             elif isinstance(node, Element):
                 tag = node.tag
                 if tag in _BLOCKS:

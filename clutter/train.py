@@ -592,20 +592,19 @@ def _tuned(base: Model, known: list[Sample], seed: int, jobs: int, tell: Tell) -
     scores = {"base": _held_out(known, guesses)}
     tell(f"before, on these pages: {_in_words(scores['base'])}")
     # by page, not by site: the question is how well new pages of these sites will be read
-    sites = list(dict.fromkeys(page.page for page in known))
-    order = np.random.default_rng(seed).permutation(len(sites)).tolist()
-    rank = {sites[i]: place for place, i in enumerate(order)}
-    by_rank = sorted(range(len(known)), key=lambda i: rank[known[i].page])
-    halves = [[i for i in by_rank if rank[known[i].page] % 2 == half] for half in (0, 1)]
-    if len(sites) < 2:
-        halves = []
-    seen = [softened, *([softened[i] for i in half] for half in halves)]
+    names = sorted({page.page for page in known})
+    folds = []
+    if len(names) > 1:
+        groups = [names.index(page.page) for page in known]
+        folds = list(GroupKFold(2, shuffle=True, random_state=seed).split(known, groups=groups))
+    seen = [softened, *([softened[i] for i in half] for half, _ in folds)]
     tasks = [(some, tuning_steps(some), seed) for some in seen]
     model, *others = _fit_all(tasks, jobs, "model", tell, base)
     if others:
         unseen = dict(enumerate(guesses))
-        for other, left in zip(others, reversed(halves), strict=True):
-            unseen |= dict(zip(left, _guesses(other, [known[i] for i in left]), strict=True))
+        for other, (_, left) in zip(others, folds, strict=True):
+            found = _guesses(other, [known[i] for i in left])
+            unseen |= dict(zip(left.tolist(), found, strict=True))
         scores["tuned"] = _held_out(known, [unseen[i] for i in range(len(known))])
         tell(f"tuned on one half of them, on the other: {_in_words(scores['tuned'])}")
     model.about |= {"held_out_by_page": scores}
