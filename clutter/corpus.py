@@ -5,7 +5,8 @@ in ``labelled/corpora/SOURCE.jsonl``, the label of each line under a hash of its
 (stand-off labels). Whoever has the corpus joins the two again. A corpus folder holds
 
 - ``train.jsonl.gz`` and ``dev.jsonl.gz``: a page a line, with ``id``, ``source``,
-  ``site``, ``lang`` and ``lines`` of {``text``};
+  ``site``, ``lang``, ``lines`` of {``text``} and ``html``, the path of its HTML below
+- ``html/``;
 - ``residue.jsonl.gz``: half-cleaned views of the labelled pages, what an extractor
   left of them: ``id``, ``split``, ``site``, ``lang``, ``extractor`` and ``lines`` of
   {``text``, ``label``}.

@@ -730,7 +730,7 @@ def main_train(args: argparse.Namespace) -> int:
         where = "" if error.filename is None else f"{error.filename}: "
         print(f"clutter: {where}{error.strerror or error}", file=sys.stderr)
         return 2
-    except (LabelledError, ModelError, CorpusError, TrainingError) as error:
+    except (LabelledError, ModelError, CorpusError, TrainingError, ImportError) as error:
         print(f"clutter: {error}", file=sys.stderr)
         return 2
     tell(f"wrote {args.output}")

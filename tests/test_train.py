@@ -19,7 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import clutter
-from clutter import LABELS, Model, features, labelled, train
+from clutter import LABELS, Model, corpus, features, labelled, train
 from clutter.evaluate import evaluate
 from clutter.features import split
 from clutter.labelled import LabelledPage
@@ -498,6 +498,19 @@ def test_the_command_tunes_a_base_and_names_what_is_left_to_label(capsys, tmp_pa
     again = tmp_path / "again.safetensors"
     assert run(again, tmp_path / "0.tsv", base=str(file)) == 0
     assert Model.load(again).about["base"] == Model.load(file).about
+
+
+def test_html_without_its_reader_is_one_line(capsys, tmp_path):
+    def absent(page):
+        raise ImportError("reading HTML needs turbohtml: pip install 'clutter[html]'")
+
+    (tmp_path / "a.tsv").write_text("# html: a.html\nnav\tHome\n")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(corpus, "from_html", absent)
+        assert run(tmp_path / "m", tmp_path, base="default") == 2
+    assert capsys.readouterr().err == (
+        "clutter: reading HTML needs turbohtml: pip install 'clutter[html]'\n"
+    )
 
 
 def test_a_base_needs_no_corpus_and_takes_none(capsys, tmp_path):
