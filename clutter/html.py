@@ -25,7 +25,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from clutter.features import Ints
-from clutter.markup import COUNTED, INSIDE, MARK_BITS, N_CUES, Markup
+from clutter.markup import COUNTED, INSIDE, MARK_BITS, N_CUES, Markup, markless, runs
 from clutter.page import KEPT, Page
 
 try:
@@ -194,11 +194,7 @@ def read(html: str | bytes, encoding: str | None = None) -> HtmlText:
 
 def _unmarked(text: str, document: Document, encoding: str | None) -> HtmlText:
     count = len(_BREAK.split(text))
-    markup = Markup(
-        np.zeros((count, N_CUES), np.float32),
-        np.zeros(0, np.int64),
-        np.zeros(count + 1, np.int64),
-    )
+    markup = markless(np.zeros((count, N_CUES), np.float32))
     return HtmlText(text, markup, [[] for _ in range(count)], document, encoding)
 
 
@@ -217,7 +213,7 @@ class Metadata:
 class HtmlPage(Page):
     """A labelled page of HTML: a Page whose ``text`` holds the lines that a reader sees."""
 
-    __slots__ = ("_html", "_source")
+    __slots__ = ("_encoding", "_has_tags", "_html")
 
     def __init__(self, page: Page, source: HtmlText, html: str | bytes) -> None:
         super().__init__(
@@ -228,7 +224,9 @@ class HtmlPage(Page):
             page.probabilities,
             page.labels,
         )
-        self._source = source
+        # the tree is not held: it takes many times the room of the page, and few ask for it
+        self._has_tags = any(source.nodes)
+        self._encoding = source.encoding
         self._html = html
 
     def clean(
@@ -241,16 +239,16 @@ class HtmlPage(Page):
         """
         if format not in ("text", "markdown"):
             raise ValueError(f"unknown format {format!r}; there are text and markdown")
-        if format == "text" or not any(self._source.nodes):
+        if format == "text" or not self._has_tags:
             return super().clean(keep, threshold)
         kept = set((self.number[self.kept(keep, threshold)] - 1).tolist())
-        return _markdown(read(self._html, self._source.encoding), kept)
+        return _markdown(read(self._html, self._encoding), kept)
 
     @functools.cached_property
     def metadata(self) -> Metadata:
         """What the page says of itself: its first ``title`` line, and its metadata for the rest
         (and for the title where no line is one)."""
-        found = parse(self._html, self._source.encoding).article()
+        found = parse(self._html, self._encoding).article()
         return Metadata(
             self.title or found.title,
             found.byline,
@@ -627,13 +625,12 @@ class _Walk:
         begin = np.cumsum(sizes) - sizes
         number = np.array(numbers, np.int64)
         repeat = sizes[number]
-        ends = np.cumsum(repeat)
-        place = np.arange(ends[-1]) - np.repeat(ends - repeat - begin[number], repeat)
+        place = runs(begin[number], repeat)
         salt = np.repeat(np.array(distances, np.uint64), repeat)
         with np.errstate(over="ignore"):
             mixed = (flat[place] ^ (salt * np.uint64(0x9E3779B97F4A7C15))) * _MIX
         buckets = (mixed >> np.uint64(64 - MARK_BITS)).astype(np.int64)
-        first = np.concatenate(([0], ends[np.cumsum(counts) - 1]))
+        first = np.concatenate(([0], np.cumsum(repeat)[np.cumsum(counts) - 1]))
         return buckets, first
 
 

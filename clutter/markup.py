@@ -40,10 +40,21 @@ class Markup:
 
     def take(self, lines: Ints) -> Markup:
         """The markup of some of the lines, in the order given."""
-        counts = (self.first[1:] - self.first[:-1])[lines]
-        ends = np.cumsum(counts)
-        place = np.arange(counts.sum()) + np.repeat(self.first[lines] - (ends - counts), counts)
-        return Markup(self.cues[lines], self.buckets[place], np.concatenate(([0], ends)))
+        counts = np.diff(self.first)[lines]
+        first = np.concatenate(([0], np.cumsum(counts)))
+        return Markup(self.cues[lines], self.buckets[runs(self.first[lines], counts)], first)
+
+
+def markless(cues: Floats) -> Markup:
+    """Markup of lines with these cues and without any hash."""
+    return Markup(cues, np.zeros(0, np.int64), np.zeros(len(cues) + 1, np.int64))
+
+
+def runs(starts: Ints, counts: Ints) -> Ints:
+    """The places of runs one after another: ``counts[i]`` of them from ``starts[i]`` on."""
+    ends = np.cumsum(counts)
+    place: Ints = np.arange(counts.sum()) + np.repeat(starts - (ends - counts), counts)
+    return place
 
 
 def joined(parts: list[Markup]) -> Markup:

@@ -48,7 +48,7 @@ from clutter import corpus, features
 from clutter.corpus import CorpusError
 from clutter.features import BUCKET_BITS, Features, Floats, Ints
 from clutter.labelled import LabelledError, LabelledPage, read_all
-from clutter.markup import MARK_BITS, N_CUES, Markup, joined
+from clutter.markup import MARK_BITS, N_CUES, Markup, joined, markless
 from clutter.model import (
     BLOCKS,
     DILATIONS,
@@ -130,7 +130,7 @@ class Sample:
 
 @dataclass(frozen=True)
 class Fit:
-    """The arrays of a trained network: what a Model is made of. ``scale`` is that of the
+    """The arrays of a trained network: what a Model is made of. ``base`` is the
     model it was tuned from, if it was."""
 
     table: Floats
@@ -155,6 +155,7 @@ def sample(
     draw: float = 1.0,
     whole: bool = True,
     markup: Markup | None = None,
+    page: str = "",
 ) -> Sample:
     """A sample of a page's non-blank lines; lines labelled "?" count nothing."""
     found = features.split(["\n".join(lines)])
@@ -166,7 +167,8 @@ def sample(
             target[i, LABELS.index(labels[row])] = 1
             weight[i] = 1
     marks = None if markup is None else markup.take(rows)
-    return Sample(site, [lines[row] for row in rows.tolist()], target, weight, draw, whole, marks)
+    text = [lines[row] for row in rows.tolist()]
+    return Sample(site, text, target, weight, draw, whole, marks, page)
 
 
 def marked_sample(page: LabelledPage) -> Sample | None:
@@ -175,7 +177,7 @@ def marked_sample(page: LabelledPage) -> Sample | None:
     if found is None:
         return None
     cut, markup = found
-    return sample(cut.site, cut.lines, cut.labels, whole=False, markup=markup)
+    return sample(cut.site, cut.lines, cut.labels, whole=False, markup=markup, page=cut.name)
 
 
 # --- samples -> a network ---
@@ -303,8 +305,8 @@ def fit(
 ) -> Fit:
     """Train a network on samples for a number of steps; the same seed gives the same.
 
-    With a ``base``, it is that model's network, and the n-gram vectors alone learn: those of
-    words that the samples do not hold stay what they are, bit for bit.
+    With a ``base``, it is that model's network, and the vectors of n-grams and marks alone
+    learn: those that the samples do not hold stay what they are, bit for bit.
     """
     rng = np.random.default_rng(seed)
     if base is None:
@@ -398,9 +400,6 @@ def fit(
     return Fit(table, marks, weights, base)
 
 
-_NO_MARKS = np.zeros(0, np.int64)
-
-
 def _markup(
     pages: Sequence[tuple[Sample, Ints]], rng: np.random.Generator
 ) -> tuple[Markup, Floats]:
@@ -410,12 +409,11 @@ def _markup(
     marked = []
     for page, rows in pages:
         if page.markup is None:
-            cues = np.zeros((rows.size, N_CUES), np.float32)
-            parts.append(Markup(cues, _NO_MARKS, np.zeros(rows.size + 1, np.int64)))
+            parts.append(markless(np.zeros((rows.size, N_CUES), np.float32)))
         else:
             part = page.markup.take(rows)
             if rng.random() < MARKLESS:
-                part = Markup(part.cues, _NO_MARKS, np.zeros(rows.size + 1, np.int64))
+                part = markless(part.cues)
             parts.append(part)
         marked.append(np.full(rows.size, page.markup is not None, np.float32))
     return joined(parts), np.concatenate(marked)
@@ -623,17 +621,15 @@ def _labelled_samples(
 ) -> list[Sample]:
     """Samples of the text of the pages that have a labelled line."""
     made = [
-        replace(sample(page.site, page.lines, page.labels, draw, whole), page=page.name)
-        for page in pages
+        sample(page.site, page.lines, page.labels, draw, whole, page=page.name) for page in pages
     ]
     return [page for page in made if page.weight.any()]
 
 
 def _marked_samples(pages: Sequence[LabelledPage]) -> list[Sample]:
     """Samples of the HTML that pages name."""
-    made = [(page.name, marked_sample(page)) for page in pages]
-    found = [replace(one, page=name) for name, one in made if one is not None]
-    return [page for page in found if page.weight.any()]
+    made = map(marked_sample, pages)
+    return [page for page in made if page is not None and page.weight.any()]
 
 
 def _guesses(model: Model, pages: Sequence[Sample]) -> list[Floats]:
