@@ -31,7 +31,7 @@ from clutter.markup import CUE_NAMES, MARK_BITS, N_CUES, Markup, joined
 from clutter.page import LABELS, Page
 
 if TYPE_CHECKING:
-    from clutter.html import HtmlPage, HtmlText
+    from clutter.html import HtmlError, HtmlPage, HtmlText
 
 FORMAT = 2
 """Version of the model file; another one is refused. It grows with every change to what
@@ -323,31 +323,41 @@ class Model:
         for what is no text, such as a PDF; LookupError for an unknown encoding; ImportError
         without the extra.
         """
-        from clutter.html import HtmlPage, read
-
-        source = read(html, encoding)
-        return HtmlPage(next(self._label_sources([source])), source, html)
+        return _good(next(self.try_html([(html, encoding)])))
 
     def label_html_many(self, pages: Iterable[str | bytes]) -> Iterator[HtmlPage]:
         """Label pages of HTML, in order, reading ahead by a batch of about 130,000 characters
         of their text. Raises what ``label_html`` does, at the page that it cannot read."""
-        from clutter.html import HtmlPage, read
+        return map(_good, self.try_html((html, None) for html in pages))
 
-        def labelled(batch: list[tuple[str | bytes, HtmlText]]) -> Iterator[HtmlPage]:
-            found = self._label_sources([source for _, source in batch])
-            for page, (html, source) in zip(found, batch, strict=True):
-                yield HtmlPage(page, source, html)
+    def try_html(
+        self, pages: Iterable[tuple[str | bytes, str | None]]
+    ) -> Iterator[HtmlPage | HtmlError | LookupError]:
+        """Label pages of HTML, each given with its encoding or None, as ``label_html_many``; in
+        place of one that cannot be read comes the error. Raises ImportError."""
+        from clutter.html import HtmlError, HtmlPage, HtmlText, read
 
-        batch: list[tuple[str | bytes, HtmlText]] = []
+        Found = tuple[str | bytes, HtmlText] | HtmlError | LookupError
+
+        def labelled(batch: list[Found]) -> Iterator[HtmlPage | HtmlError | LookupError]:
+            good = [found for found in batch if isinstance(found, tuple)]
+            pages = self._label_sources([source for _, source in good])
+            for found in batch:
+                if isinstance(found, tuple):
+                    yield HtmlPage(next(pages), found[1], found[0])
+                else:
+                    yield found
+
+        batch: list[Found] = []
         size = 0
-        for html in pages:
+        for html, encoding in pages:
             try:
-                source = read(html)
-            except ValueError:
-                yield from labelled(batch)  # those before it are good
-                raise
-            batch.append((html, source))
-            size += len(source.text) + 64
+                source = read(html, encoding)
+                batch.append((html, source))
+                size += len(source.text)
+            except (HtmlError, LookupError) as error:
+                batch.append(error)
+            size += 64
             if size >= BATCH:
                 yield from labelled(batch)
                 batch, size = [], 0
@@ -493,6 +503,12 @@ class Model:
         if _html_file(path).exists():
             model._html_file = _html_file(path)
         return model
+
+
+def _good(found: HtmlPage | HtmlError | LookupError) -> HtmlPage:
+    if isinstance(found, Exception):
+        raise found
+    return found
 
 
 def _html_file(path: str | os.PathLike[str]) -> Path:

@@ -87,7 +87,10 @@ class Page:
     @property
     def title(self) -> str | None:
         """The article's headline: the first line labelled so, or None."""
-        return next((line.text for line in self.lines if line.label == "title"), None)
+        if "title" not in self.labels:
+            return None
+        titles = np.flatnonzero(self.probabilities.argmax(axis=1) == self.labels.index("title"))
+        return self.text[self.start[titles[0]] : self.end[titles[0]]] if titles.size else None
 
     def kept(self, keep: Collection[str] = KEPT, threshold: float = 0.5) -> NDArray[np.bool_]:
         """Which lines belong to the clean text: bool, one entry a line.
