@@ -7,15 +7,29 @@ the same records on one machine as on many. Needs pyarrow: ``clutter[batch]``, o
 the engine brings along.
 
 >>> clean = functools.partial(clean_batches, how=Cleaning(html="content"))
->>> df.mapInArrow(clean, schema)          # Spark; README.md has the rest
+>>> df.mapInArrow(clean, spark_schema(df.schema, how))    # Spark; README.md has the rest
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
-from clutter.cleaning import DEFAULT, Cleaned, Cleaning, Content, clean_many, count
+from threadpoolctl import threadpool_limits
+
+from clutter.cleaning import (
+    DEFAULT,
+    Cleaned,
+    Cleaning,
+    CleaningError,
+    Content,
+    clean_many,
+    count,
+)
+
+if TYPE_CHECKING:
+    from pyspark.sql.types import StructType
 
 try:
     import pyarrow as pa
@@ -35,6 +49,9 @@ _LINES = pa.list_(
         ]
     )
 )
+
+_PAGES = ("string", "string_view", "binary", "binary_view", "null")
+"""Types of a column of pages, ``large_`` left out."""
 
 
 def clean_batches(
@@ -66,19 +83,56 @@ def cleaned_schema(schema: pa.Schema, how: Cleaning = DEFAULT) -> pa.Schema:
 
     Raises CleaningError where no column holds the page.
     """
-    source = how.field(schema.names)
-    names = how.renamed(schema.names)
-    kept = [field.with_name(names[field.name]) for field in schema if field.name != source]
+    names, source = _names(schema.names, how)
+    kept = [field.with_name(new) for field, new in zip(schema, names, strict=True)]
+    del kept[source]
     types = {"lines": _LINES}
     new = [pa.field(name, types.get(name, pa.string())) for name in how.gained]
     return pa.schema([*kept, *new, pa.field("error", pa.string())])
 
 
+def spark_schema(schema: StructType, how: Cleaning = DEFAULT) -> StructType:
+    """``cleaned_schema`` for Spark, which has to know what ``mapInArrow`` will give: from
+    ``df.schema``, as Spark's own types, so that the columns that stay are exactly what they were.
+
+    Raises CleaningError where no column holds the page.
+    """
+    from pyspark.sql import types
+
+    names, source = _names(schema.names, how)
+    kept = [
+        types.StructField(new, field.dataType, field.nullable, field.metadata)
+        for field, new in zip(schema.fields, names, strict=True)
+    ]
+    del kept[source]
+    line = types.StructType(
+        [
+            types.StructField("number", types.IntegerType()),
+            types.StructField("label", types.StringType()),
+            types.StructField("confidence", types.FloatType()),
+            types.StructField("text", types.StringType()),
+        ]
+    )
+    lines = types.ArrayType(line)
+    new = [
+        types.StructField(name, lines if name == "lines" else types.StringType())
+        for name in (*how.gained, "error")
+    ]
+    return types.StructType([*kept, *new])
+
+
 def clean_batch(batch: pa.RecordBatch, how: Cleaning) -> tuple[pa.RecordBatch, Counter[str]]:
     """Clean one batch, all of it together; with the counts of what went through."""
-    source = how.field(batch.schema.names)
-    is_html = how.is_html(source)
-    found = clean_many([Content(x, is_html) for x in batch.column(source).to_pylist()], how)
+    schema = cleaned_schema(batch.schema, how)
+    _, source = _names(batch.schema.names, how)
+    field = batch.schema.field(source)
+    if not _holds_pages(field.type):
+        raise CleaningError(f"the column {field.name!r} holds {field.type}, not pages")
+    is_html = how.is_html(field.name)
+    contents = [Content(data, is_html) for data in batch.column(source).to_pylist()]
+    # an engine runs as many processes as there are cores, and not all tell numpy to stay on one
+    with threadpool_limits(1):
+        found = clean_many(contents, how)
     new: dict[str, list[object]] = {
         "text": [one.text if isinstance(one, Cleaned) else None for one in found],
         "title": [one.title if isinstance(one, Cleaned) else None for one in found],
@@ -86,7 +140,23 @@ def clean_batch(batch: pa.RecordBatch, how: Cleaning) -> tuple[pa.RecordBatch, C
     }
     if how.lines:
         new["lines"] = [one.rows() if isinstance(one, Cleaned) else None for one in found]
-    schema = cleaned_schema(batch.schema, how)
-    columns = [batch.column(name) for name in batch.schema.names if name != source]
+    columns = batch.columns
+    del columns[source]
     columns += [pa.array(new[f.name], f.type) for f in list(schema)[len(columns) :]]
     return pa.RecordBatch.from_arrays(columns, schema=schema), count(found)
+
+
+def _names(names: list[str], how: Cleaning) -> tuple[list[str], int]:
+    """What the columns are called afterwards, and the position of the one that holds the page:
+    a join may leave two of one name behind, so that positions tell them apart."""
+    page = how.field(names)
+    if names.count(page) > 1:
+        raise CleaningError(f"there are {names.count(page)} columns {page!r}")
+    renamed = how.renamed([name for name in names if name != page])
+    return [renamed.get(name, name) for name in names], names.index(page)
+
+
+def _holds_pages(kind: pa.DataType) -> bool:
+    if pa.types.is_dictionary(kind):
+        kind = kind.value_type
+    return str(kind).removeprefix("large_") in _PAGES

@@ -12,13 +12,13 @@ from __future__ import annotations
 
 import functools
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from clutter.labelled import LINE_BREAK, utf8
+from clutter.labelled import LINE_BREAK, unknown_label, utf8
 from clutter.model import Model, load
 from clutter.page import KEPT, LABELS, Line, Page
 
@@ -60,8 +60,7 @@ class Cleaning:
         object.__setattr__(self, "keep", tuple(self.keep))
         unknown = [label for label in self.keep if label not in LABELS]
         if unknown:
-            known = ", ".join(LABELS)
-            raise CleaningError(f"keep: unknown label {unknown[0]!r}; there are {known}")
+            raise CleaningError(f"keep: {unknown_label(unknown[0])}")
         if not 0 <= self.threshold <= 1:
             raise CleaningError(f"threshold: a number from 0 to 1, not {self.threshold}")
         if self.format not in FORMATS:
@@ -94,19 +93,16 @@ class Cleaning:
         return ("text", "title", "lines") if self.lines else ("text", "title")
 
     def renamed(self, names: Sequence[str]) -> dict[str, str]:
-        """What the fields that a record keeps are called: as they were, but ``original_NAME``
-        where it gains one of that name. Raises CleaningError where none holds the page."""
-        source = self.field(names)
-        taken = {*names, *self.gained, "error"} - {source}
+        """What the fields that a record keeps are called, that of its page not among them: as
+        they were, but ``original_NAME`` where it gains one of that name."""
+        reserved = {*self.gained, "error"}
+        taken = {*names, *reserved}
         kept: dict[str, str] = {}
         for name in names:
-            if name == source:
-                continue
             new = name
-            if name in (*self.gained, "error"):
-                while new in taken:
-                    new = f"original_{new}"
-                taken.add(new)
+            while name in reserved and new in taken:
+                new = f"original_{new}"
+            taken.add(new)
             kept[name] = new
         return kept
 
@@ -133,6 +129,11 @@ class Cleaned:
     newline: str
     counts: dict[str, int]
 
+    @property
+    def file(self) -> str:
+        """The clean text as a file of its own: with the page's line breaks, one at the end."""
+        return (self.text + "\n" if self.text else "").replace("\n", self.newline)
+
     def rows(self) -> list[dict[str, object]]:
         """The lines as records hold them."""
         return [asdict(x) | {"confidence": round(x.confidence, 4)} for x in self.lines or ()]
@@ -144,7 +145,7 @@ def clean_many(contents: Sequence[Content], how: Cleaning) -> list[Cleaned | str
     Raises ModelError and OSError for a model that cannot be used, ImportError for HTML
     without its reader.
     """
-    model = _model(how.model)
+    model = load_model(how)
     contents = [content._replace(data=_whole(content.data)) for content in contents]
     found: list[Cleaned | str] = [""] * len(contents)
     texts: dict[int, str] = {}
@@ -158,7 +159,7 @@ def clean_many(contents: Sequence[Content], how: Cleaning) -> list[Cleaned | str
             found[i] = "plain text; markdown takes HTML"
         else:
             try:
-                texts[i] = _decoded(content.data, content.encoding or how.encoding or "utf-8")
+                texts[i] = decoded(content.data, content.encoding or how.encoding or "utf-8")
             except (UnicodeError, LookupError) as error:
                 found[i] = str(error)
     try:
@@ -185,8 +186,22 @@ def count(found: Sequence[Cleaned | str]) -> Counter[str]:
     return counts
 
 
+def record(fields: Mapping[str, Any], page: Cleaned, how: Cleaning) -> dict[str, Any]:
+    """A clean record: the fields beside the page, and those that it gains."""
+    names = how.renamed(list(fields))
+    new: dict[str, Any] = {"text": page.text, "title": page.title}
+    if how.lines:
+        new["lines"] = page.rows()
+    return {names[key]: value for key, value in fields.items()} | new
+
+
+def load_model(how: Cleaning) -> Model:
+    """The model of these settings, kept in memory. Raises ModelError, OSError."""
+    return _load(how.model)
+
+
 @functools.lru_cache(4)
-def _model(path: str | None) -> Model:
+def _load(path: str | None) -> Model:
     return load(path)
 
 
@@ -200,8 +215,9 @@ def _whole(data: str | bytes | None) -> str | bytes | None:
     return data
 
 
-def _decoded(data: str | bytes, encoding: str) -> str:
-    """The text of a page of plain text, line breaks as they are."""
+def decoded(data: str | bytes, encoding: str) -> str:
+    """The text of a page of plain text, line breaks as they are. Raises UnicodeError, with what
+    to do; LookupError for an unknown encoding."""
     if isinstance(data, str):
         return data
     try:

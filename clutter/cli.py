@@ -12,13 +12,10 @@ from __future__ import annotations
 import argparse
 import codecs
 import contextlib
-import gzip
 import itertools
 import os
-import re
 import sys
-import zlib
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,19 +23,21 @@ from typing import NoReturn
 
 import clutter
 from clutter import labelled, render
+from clutter.cleaning import (
+    Cleaning,
+    CleaningError,
+    Content,
+    clean_many,
+    count,
+    decoded,
+    load_model,
+)
 from clutter.model import Model, ModelError
+from clutter.output import form_of
 from clutter.page import KEPT, LABELS, Page
+from clutter.records import PAGES, ROWS, ReadError, is_like_html, kind_of, read_page, renamed
 
 FORMATS = ("text", "tsv", "jsonl", "color", "html")
-
-HTML = (".html", ".htm", ".xhtml")
-"""How the names of HTML files end, before .gz."""
-
-PAGES = (".txt", *HTML, *(end + ".gz" for end in HTML))
-"""How the names of the files end that are read from a folder."""
-
-_HTML_START = re.compile(rb"(\xef\xbb\xbf)?\s*(<!--.{0,500}?-->\s*|<\?xml.{0,200}?\?>\s*)?"
-                         rb"<(!doctype\s+html|html|head|body)\b", re.I | re.S)  # fmt: skip
 
 
 class InputError(ValueError):
@@ -61,32 +60,17 @@ class Source:
     file: str | None
     place: Path
 
-    def read(self) -> tuple[bytes, bool]:
-        """The page's bytes, unpacked, and whether they are HTML: a file's name says that, of
-        standard input its beginning. Raises InputError, OSError."""
+    def content(self) -> Content:
+        """The page as it is. Raises InputError, OSError."""
         if self.file is None:
+            if sys.stdin.isatty():
+                _tell("reading standard input; ^D ends it")
             data = sys.stdin.buffer.read()
-            return data, _HTML_START.match(data[:1024]) is not None
-        data = Path(self.file).read_bytes()
-        if self.file.endswith(".gz"):
-            try:
-                data = gzip.decompress(data)
-            except (OSError, EOFError, zlib.error) as error:
-                raise InputError(f"{self.path}: cannot be unpacked ({error})") from None
-        return data, self.file.removesuffix(".gz").lower().endswith(HTML)
-
-    def decode(self, data: bytes, encoding: str) -> str:
-        """The text of a page of plain text, line breaks as they are. Raises InputError."""
+            return Content(data, is_like_html(data))
         try:
-            return data.decode(encoding)
-        except UnicodeDecodeError as error:
-            byte = data[error.start : error.start + 1].hex()
-            raise InputError(
-                f"{self.path}: not {encoding.upper()}: byte 0x{byte} at position {error.start}; "
-                "name the right encoding, for example --encoding cp1252"
-            ) from None
-        except UnicodeError as error:
-            raise InputError(f"{self.path}: not {encoding.upper()}: {error}") from None
+            return Content(*read_page(self.file))
+        except ReadError as error:
+            raise InputError(f"{self.path}: {error}") from None
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -106,7 +90,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         _empty_stdout()
         where = f"{_shown(os.fspath(error.filename))}: " if error.filename is not None else ""
         return _complain(where + (error.strerror or str(error)))
-    except (InputError, ModelError, labelled.LabelledError) as error:
+    except (InputError, CleaningError, ModelError, labelled.LabelledError) as error:
         return _complain(str(error))
 
 
@@ -122,21 +106,37 @@ example:
                                          in a pipe, with headings, lists and links
   $ clutter clean pages/ -o articles/    every page below pages/, each to the same
                                          place below articles/
+  $ clutter clean crawl.warc.gz -o clean.jsonl
+                                         records: id, url, date, text, title
+  $ clutter clean crawl/ -o clean.parquet --html content --lines
+                                         files of records: their pages are in the field
+                                         "content"; every line comes with its label
   $ clutter clean page.txt --keep title,body,comment --threshold 0.3
                                          the readers' comments too, and lines that are
                                          less sure: a low threshold keeps more, a high
                                          one keeps what is certain
 
 The kept lines are the input's, byte for byte; a headline that appears twice is kept
-once. To see why a line was kept or dropped: clutter label page.txt""",
+once. To see why a line was kept or dropped: clutter label page.txt
+
+Many pages (a folder, several files, files of records) are cleaned by all processors.
+Interrupted or killed, the same command goes on where it stopped. What cannot be cleaned
+is told, with its reason, in OUT.errors.jsonl, and the run goes on. JSON lines and
+Parquet keep the other fields of each record; a field named like one that is gained
+becomes original_NAME. HTML, WARC, Parquet and .zst need: pip install 'clutter[batch]'""",
     )
-    _add_input(parser)
+    _add_input(
+        parser,
+        "a file, a folder (every page and file of records in it and below), or - for standard "
+        "input, which is also read if there is no PATH. Pages: .txt, .html (.gz); records: .jsonl "
+        "(.gz, .zst), .parquet, .warc and .wet (.gz, .zst)",
+    )
     parser.add_argument(
         "-o",
         dest="output",
         metavar="OUT",
-        help="write here and not to standard output: a file for one page; for a folder or "
-        "several pages a folder, which mirrors the input",
+        help="write here and not to standard output: a file for one page; for many a file of "
+        "records (.jsonl, .jsonl.gz, .jsonl.zst, .parquet) or a folder, which mirrors the input",
     )
     parser.add_argument(
         "--keep",
@@ -160,6 +160,30 @@ once. To see why a line was kept or dropped: clutter label page.txt""",
         metavar="P",
         help="keep a line if its probability of the kept labels reaches this, 0 to 1 "
         "(default: 0.5)",
+    )
+
+    fields = parser.add_mutually_exclusive_group()
+    fields.add_argument(
+        "--html",
+        metavar="FIELD",
+        help="the field or column of records that holds their page, as HTML (default: html, where "
+        "there is one)",
+    )
+    fields.add_argument("--text", metavar="FIELD", help="the same, of plain text (default: text)")
+    parser.add_argument(
+        "--lines",
+        action="store_true",
+        help="let each record have every line of its page, with label and confidence",
+    )
+    parser.add_argument(
+        "--pattern",
+        metavar="GLOB",
+        help="of folders, read the files whose name or path is like this, for example '*.asp' "
+        "or '2024/*'",
+    )
+    _add_jobs(parser)
+    parser.add_argument(
+        "--strict", action="store_true", help="stop at the first page that cannot be cleaned"
     )
 
 
@@ -235,13 +259,7 @@ example:
     parser.add_argument(
         "--seed", type=_count, default=0, metavar="N", help="of the random numbers (default: 0)"
     )
-    parser.add_argument(
-        "--jobs",
-        type=_positive,
-        default=os.cpu_count() or 1,
-        metavar="N",
-        help="processes to use (default: one for each processor)",
-    )
+    _add_jobs(parser)
 
 
 def add_evaluate_arguments(parser: argparse.ArgumentParser) -> None:
@@ -306,14 +324,12 @@ def _describe(parser: argparse.ArgumentParser, description: str, epilog: str) ->
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
 
 
-def _add_input(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "paths",
-        nargs="*",
-        metavar="PATH",
-        help="a file, a folder (every .txt, .html and .html.gz in it and below), or - for "
-        "standard input, which is also read if there is no PATH",
-    )
+def _add_input(
+    parser: argparse.ArgumentParser,
+    paths: str = "a file, a folder (every .txt, .html and .html.gz in it and below), or - for "
+    "standard input, which is also read if there is no PATH",
+) -> None:
+    parser.add_argument("paths", nargs="*", metavar="PATH", help=paths)
     _add_model(parser)
     parser.add_argument(
         "--encoding",
@@ -336,6 +352,17 @@ def _add_labelled(parser: argparse.ArgumentParser, corpus: str) -> None:
 
 def _add_model(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", metavar="M", help="a model file (default: the shipped model)")
+
+
+def _add_jobs(parser: argparse.ArgumentParser) -> None:
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None
+    parser.add_argument(
+        "--jobs",
+        type=_positive,
+        default=allowed or os.cpu_count() or 1,
+        metavar="N",
+        help="processes to use (default: one for each processor)",
+    )
 
 
 def _labels(value: str) -> tuple[str, ...]:
@@ -374,42 +401,66 @@ def _encoding(value: str) -> str:
 
 
 def _clean(args: argparse.Namespace) -> int:
-    sources = _sources(args.paths)
-    markdown = args.format == "markdown"
-    targets = _targets(args, sources, ".md" if markdown else ".txt") if args.output else None
-    model = clutter.load(args.model)
-    for label in args.keep:
-        if label not in model.labels:
-            raise InputError(f"--keep: {labelled.unknown_label(label, model.labels)}")
+    how = Cleaning(
+        args.model, args.keep, args.threshold, args.format, args.lines, args.text, args.html,
+        args.encoding,
+    )  # fmt: skip
+    paths = args.paths or ["-"]
+    is_one_page = len(paths) == 1 and not os.path.isdir(paths[0]) and kind_of(paths[0]) == "page"
+    if args.output is not None and (form_of(args.output) or not is_one_page):
+        return _clean_batch(args, how)
+    for path in paths:
+        if kind_of(path) != "page" and not os.path.isdir(path):
+            raise InputError(f"{_shown(path)}: records need an output, for example -o clean.jsonl")
+    if how.lines:
+        raise InputError("--lines needs an output of records, for example -o clean.jsonl")
+    sources = _sources(paths)
+    suffix = ".md" if args.format == "markdown" else ".txt"
+    target = _targets(args, sources, suffix)[0] if args.output else None
+    load_model(how)
     # for the rare character that an encoding reads but cannot write, and for paths in others
-    errors = "backslashreplace"
-    encoding = args.encoding or "utf-8"
-    encoder = codecs.getincrementalencoder(encoding)(errors)
-    lines = kept = 0
-    for number, (source, page) in enumerate(_pages(model, sources, args)):
-        rows = page.kept(args.keep, args.threshold)
-        lines += rows.size
-        kept += int(rows.sum())
-        text = _with_own_breaks(page, _cleaned(source, page, args))
-        if targets is not None:
-            with labelled.replacing(_in_folder(targets[number], args.output)) as file:
-                file.write(text.encode(encoding, errors))
-            continue
-        if len(sources) > 1:
-            text = _heading(source, first=number == 0) + text
-        _print(encoder.encode(text))
-    _tell(f"{_plural(len(sources), 'page')}, {kept:,} of {_plural(lines, 'line')} kept")
+    encoder = codecs.getincrementalencoder(args.encoding or "utf-8")("backslashreplace")
+    counts: Counter[str] = Counter()
+    for first in range(0, len(sources), ROWS):
+        some = sources[first : first + ROWS]
+        pages = clean_many([source.content() for source in some], how)
+        counts.update(count(pages))
+        for number, (source, page) in enumerate(zip(some, pages, strict=True), first):
+            if isinstance(page, str):
+                raise InputError(f"{source.path}: {page}")
+            if target is not None:
+                with labelled.replacing(_in_folder(target, args.output)) as file:
+                    file.write(encoder.encode(page.file))
+            else:
+                heading = _heading(source, first=number == 0) if len(sources) > 1 else ""
+                _print(encoder.encode(heading + page.file))
+    lines = sum(counts[f"lines/{label}"] for label in LABELS)
+    share = counts["characters/kept"] / max(counts["characters"], 1)
+    _tell(
+        f"{_plural(len(sources), 'page')}, {_plural(lines, 'line')}, {share:.0%} of the text kept"
+    )
     return 0
 
 
-def _cleaned(source: Source, page: Page, args: argparse.Namespace) -> str:
-    if args.format == "text":
-        return page.clean(args.keep, args.threshold)
-    from clutter.html import HtmlPage
+def _clean_batch(args: argparse.Namespace, how: Cleaning) -> int:
+    from clutter import batch
 
-    if not isinstance(page, HtmlPage):
-        raise InputError(f"{source.path}: plain text; --format markdown takes HTML")
-    return page.clean(args.keep, args.threshold, args.format)
+    if "-" in args.paths or not args.paths:
+        raise InputError("standard input is one page; -o names a file of text for it")
+    try:
+        done = batch.run(
+            args.paths, args.output, how, jobs=args.jobs, pattern=args.pattern,
+            strict=args.strict, tell=_inform, show=True,
+        )  # fmt: skip
+    except (batch.BatchError, ImportError) as error:
+        raise InputError(str(error)) from None
+    except KeyboardInterrupt:
+        _inform("stopped; the same command goes on from here")
+        raise
+    if done.counts["errors"] and not done.counts["pages"]:
+        raise InputError(f"nothing could be cleaned; {done.errors} says why")
+    _inform(str(done))
+    return 0
 
 
 def _label(args: argparse.Namespace) -> int:
@@ -461,7 +512,7 @@ def _sources(paths: Sequence[str]) -> list[Source]:
         if path == "-":
             sources.append(Source("-", None, Path("stdin.txt")))
         elif os.path.isdir(path):
-            found = labelled.files_below(path, PAGES)
+            found = list(labelled.files_below(path, PAGES))
             if not found:
                 raise InputError(f"{_shown(path)}: no .txt or .html file in this folder or below")
             sources += [Source(_shown(f), f, Path(os.path.relpath(f, path))) for f in found]
@@ -489,7 +540,7 @@ def _targets(
         for folder in folders:
             if Path(output).resolve().is_relative_to(Path(folder).resolve()):
                 raise InputError(f"{_shown(output)}: lies inside the input folder {_shown(folder)}")
-        targets = [Path(output, _renamed(source.place, suffix)) for source in sources]
+        targets = [Path(output, renamed(str(source.place), suffix)) for source in sources]
     inputs = {os.path.realpath(source.file) for source in sources if source.file is not None}
     taken: set[Path] = set()
     for target in targets:
@@ -499,15 +550,6 @@ def _targets(
             raise InputError(f"{_shown(str(target))}: is the input too; write to another file")
         taken.add(target)
     return targets
-
-
-def _renamed(place: Path, suffix: str) -> Path:
-    """A page's place with another ending; one of an unknown kind is kept before it, and all of
-    it where clean text is written."""
-    end = next((end for end in PAGES if place.name.lower().endswith(end)), "")
-    if not end and suffix == ".txt":
-        return place
-    return place.with_name(place.name[: len(place.name) - len(end)] + suffix)
 
 
 def _in_folder(target: Path, output: str) -> Path:
@@ -521,16 +563,10 @@ def _pages(
     model: Model, sources: list[Source], args: argparse.Namespace
 ) -> Iterator[tuple[Source, Page]]:
     """Every page with its labels, in order; a batch of them is in memory at a time."""
-
-    def read() -> Iterator[tuple[Source, bytes, bool]]:
-        for source in sources:
-            if source.file is None and sys.stdin.isatty():
-                _tell("reading standard input; ^D ends it")
-            yield source, *source.read()
-
     progress = sys.stderr.isatty() and not (args.output is None and sys.stdout.isatty())
     number = 0
-    for is_html, group in itertools.groupby(read(), key=lambda found: found[2]):
+    contents = ((source, source.content()) for source in sources)
+    for is_html, group in itertools.groupby(contents, key=lambda found: found[1].is_html):
         for source, page in (_from_html if is_html else _from_text)(model, group, args):
             yield source, page
             number += 1
@@ -540,27 +576,40 @@ def _pages(
 
 
 def _from_text(
-    model: Model, found: Iterable[tuple[Source, bytes, bool]], args: argparse.Namespace
+    model: Model, found: Iterable[tuple[Source, Content]], args: argparse.Namespace
 ) -> Iterator[tuple[Source, Page]]:
     ahead: deque[Source] = deque()
 
     def texts() -> Iterator[str]:
-        for source, data, _ in found:
+        for source, content in found:
             ahead.append(source)
-            yield source.decode(data, args.encoding or "utf-8")
+            try:
+                yield decoded(content.data or b"", args.encoding or "utf-8")
+            except UnicodeError as error:
+                raise InputError(f"{source.path}: {error}") from None
 
     for page in model.label_many(texts()):
         yield ahead.popleft(), page
 
 
 def _from_html(
-    model: Model, found: Iterable[tuple[Source, bytes, bool]], args: argparse.Namespace
+    model: Model, found: Iterable[tuple[Source, Content]], args: argparse.Namespace
 ) -> Iterator[tuple[Source, Page]]:
-    for source, data, _ in found:
-        try:
-            yield source, model.label_html(data, args.encoding)
-        except (ValueError, LookupError, ImportError) as error:
-            raise InputError(f"{source.path}: {error}") from None
+    ahead: deque[Source] = deque()
+
+    def pages() -> Iterator[tuple[str | bytes, str | None]]:
+        for source, content in found:
+            ahead.append(source)
+            yield content.data or b"", args.encoding
+
+    try:
+        for page in model.try_html(pages()):
+            source = ahead.popleft()
+            if isinstance(page, Exception):
+                raise InputError(f"{source.path}: {page}")
+            yield source, page
+    except ImportError as error:
+        raise InputError(str(error)) from None
 
 
 def _rendered(form: str, pages: Iterable[tuple[Source, Page]], several: bool) -> Iterator[str]:
@@ -596,12 +645,6 @@ def _heading(source: Source, first: bool) -> str:
     return f"{'' if first else chr(10)}==> {name} <==\n"
 
 
-def _with_own_breaks(page: Page, clean: str) -> str:
-    """Clean text with the page's own kind of line break, and one at its end."""
-    found = labelled.LINE_BREAK.search(page.text)
-    return (clean + "\n" if clean else "").replace("\n", found[0] if found else "\n")
-
-
 def _shown(path: str) -> str:
     """A path to print: bytes in it that are not UTF-8 become U+FFFD."""
     return os.fsencode(path).decode("utf-8", "replace")
@@ -617,6 +660,11 @@ def _print(data: bytes) -> None:
     rest = memoryview(data)
     while rest:
         rest = rest[sys.stdout.buffer.write(rest) :]
+
+
+def _inform(message: str) -> None:
+    """What a long run says of itself, wherever that is read."""
+    print(message, file=sys.stderr)
 
 
 def _tell(message: str) -> None:

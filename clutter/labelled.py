@@ -124,7 +124,7 @@ def read_all(paths: Iterable[str | os.PathLike[str]]) -> list[LabelledPage]:
         if not os.path.isdir(path):
             files[path] = None
             continue
-        found = files_below(path, ".tsv")
+        found = list(files_below(path, ".tsv"))
         files |= dict.fromkeys(found)
         if not found:
             problems.append(f"{path}: no .tsv file in this folder or below")
@@ -259,23 +259,22 @@ def unknown_label(label: str, known: Sequence[str] = LABELS) -> str:
     return f"unknown label {label[:40]!r}{hint}; there are {', '.join(known)}"
 
 
-def files_below(folder: str | os.PathLike[str], suffix: str | tuple[str, ...]) -> list[str]:
+def files_below(
+    folder: str | os.PathLike[str], suffix: str | tuple[str, ...] = ""
+) -> Iterator[str]:
     """Files in a folder and below whose names end in ``suffix``, or one of several, sorted by
-    path.
+    path. What is in one folder is read at a time.
 
     Raises OSError where a folder cannot be read.
     """
-
-    def refuse(error: OSError) -> None:
-        raise error
-
-    found = [
-        os.path.join(root, name)
-        for root, _, names in os.walk(folder, onerror=refuse)
-        for name in names
-        if name.endswith(suffix)
-    ]
-    return sorted(found, key=lambda path: Path(path).parts)
+    with os.scandir(folder) as found:
+        entries = sorted((entry.name, entry.is_dir(follow_symlinks=False)) for entry in found)
+    for name, is_folder in entries:
+        path = os.path.join(folder, name)
+        if is_folder:
+            yield from files_below(path, suffix)
+        elif name.endswith(suffix) and os.path.isfile(path):
+            yield path
 
 
 def utf8(text: str) -> bytes:

@@ -1,0 +1,116 @@
+"""Runs of ``clutter clean`` that are killed at random moments and begun again, until they end:
+does each leave what an undisturbed run leaves?
+
+    python tests/benchmarks/kills.py [--runs 50]
+
+README.md beside this file says what is measured and how.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import hashlib
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from pages import ROOT, read_pages
+
+OUTPUTS = ("clean.jsonl", "clean.jsonl.gz", "clean.parquet", "folder")
+SIGNALS = (signal.SIGKILL, signal.SIGKILL, signal.SIGINT, signal.SIGTERM)
+
+
+def write_input(folder: Path, size: float) -> None:
+    """A folder of pages, and files of records of the same pages, some of which are no pages."""
+    texts = read_pages(size).texts
+    for i, text in enumerate(texts):
+        file = folder / f"{i % 7}" / f"{i}.txt"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8", errors="replace")
+    with gzip.open(folder / "records.jsonl.gz", "wt", encoding="utf-8") as file:
+        for i, text in enumerate(texts):
+            row = {"id": i, "text": text} if i % 50 else {"id": i}
+            file.write(json.dumps(row) + "\n")
+
+
+def digest(place: Path) -> str:
+    """Everything that stands in a folder, as one hash."""
+    found = hashlib.sha256()
+    for path in sorted(place.rglob("*")):
+        if path.is_file():
+            found.update(f"{path.relative_to(place)}\n".encode())
+            found.update(hashlib.sha256(path.read_bytes()).digest())
+    return found.hexdigest()
+
+
+def start(source: Path, place: Path, output: str) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "clutter", "clean", str(source), "-o", str(place / output)]
+    env = os.environ | {"PYTHONPATH": str(ROOT)}
+    return subprocess.Popen(
+        [*command, "--jobs", "2"], env=env, stderr=subprocess.DEVNULL, start_new_session=True
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Kill and resume runs at random moments.")
+    parser.add_argument("--runs", type=int, default=50)
+    parser.add_argument("--megabytes", type=float, default=6, help="size of the pages")
+    args = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        source = Path(folder, "in")
+        write_input(source, args.megabytes)
+        right: dict[str, str] = {}
+        for output in OUTPUTS:
+            place = Path(folder, "right", output)
+            place.mkdir(parents=True)
+            begin = time.monotonic()
+            assert start(source, place, output).wait() == 0
+            right[output] = digest(place)
+        seconds = time.monotonic() - begin
+        print(f"undisturbed: {seconds:.1f} s", flush=True)
+        equal = 0
+        kills: Counter[str] = Counter()
+        for number in range(args.runs):
+            dice = random.Random(number)
+            output = OUTPUTS[number % len(OUTPUTS)]
+            place = Path(folder, "run")
+            place.mkdir()
+            stops = 0
+            while True:
+                run = start(source, place, output)
+                try:
+                    # some are stopped soon, some late, some while they end
+                    status = run.wait(dice.uniform(0.2, 1.1 * seconds) if stops < 5 else None)
+                    if status == 0:
+                        break
+                    raise SystemExit(f"run {number} ended with {status}")
+                except subprocess.TimeoutExpired:
+                    sign = dice.choice(SIGNALS)
+                    run.send_signal(sign)
+                    run.wait()
+                    kills[sign.name] += 1
+                    stops += 1
+            same = digest(place) == right[output]
+            equal += same
+            print(f"{number + 1}: {output}, stopped {stops} times, {same and 'equal' or 'OTHER'}")
+            sys.stdout.flush()
+            if not same:
+                shutil.copytree(place, Path(f"other-{number}"))
+            shutil.rmtree(place)
+        stopped = ", ".join(f"{n} by {name}" for name, n in kills.items())
+        print(f"{equal} of {args.runs} runs equal the undisturbed one; stops: {stopped}")
+
+
+if __name__ == "__main__":
+    main()
