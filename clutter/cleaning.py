@@ -69,6 +69,8 @@ class Cleaning:
             )
         if self.text is not None and self.html is not None:
             raise CleaningError("text or html names the field of the page, not both")
+        if self.text is not None and self.format == "markdown":
+            raise CleaningError(f"markdown takes HTML, and {self.text!r} is plain text")
 
     def field(self, names: Sequence[str]) -> str:
         """The field that holds the page, of a record with fields of these names. Raises

@@ -411,12 +411,12 @@ class Model:
         for i, text in enumerate(texts):
             a, b = pages.first[i], pages.first[i + 1]
             offset = pages.offset[i]
-            yield Page(
+            yield Page(  # copies, so that a page that is kept does not hold its whole batch
                 text,
-                pages.number[a:b],
+                pages.number[a:b].copy(),
                 lines.start[a:b] - offset,
                 lines.end[a:b] - offset,
-                probabilities[a:b],
+                probabilities[a:b].copy(),
             )
 
     def probabilities(self, lines: features.Lines, markup: Markup | None = None) -> Floats:

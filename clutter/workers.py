@@ -20,6 +20,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
+from threadpoolctl import ThreadpoolController
+
 from clutter import output, records
 from clutter.cleaning import Cleaned, Cleaning, clean_many, count
 from clutter.cleaning import record as clean_record
@@ -66,8 +68,11 @@ class WorkersError(RuntimeError):
 def in_turn(steps: Iterator[S], how: Cleaning, work: str) -> Generator[tuple[S, Done]]:
     """The results of steps, in order, by this process. ``work`` is a folder for what is not
     written in full yet, on the disk of the output."""
+    threads = ThreadpoolController()
     for step in steps:
-        yield step, _clean(step.task, how, work) if step.task else Done()
+        with threads.limit(limits=1):
+            result = _clean(step.task, how, work) if step.task else Done()
+        yield step, result
 
 
 def in_processes(

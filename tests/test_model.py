@@ -165,6 +165,12 @@ def test_pages_of_html_are_labelled_alone_as_together(small):
         np.testing.assert_allclose(page.probabilities, alone.probabilities, atol=1e-6)
 
 
+def test_a_page_that_is_kept_does_not_hold_its_batch(small: Model) -> None:
+    page = next(small.label_many(["Home\nA headline"] * 500))
+    for array in (page.number, page.start, page.end, page.probabilities):
+        assert array.base is None or array.base.nbytes == array.nbytes
+
+
 def test_a_network_for_html_lies_in_a_file_beside(small, tmp_path):
     file = tmp_path / "mine.safetensors"
     both = random_model(1)

@@ -103,7 +103,7 @@ def main() -> None:
                     stops += 1
             same = digest(place) == right[output]
             equal += same
-            print(f"{number + 1}: {output}, stopped {stops} times, {same and 'equal' or 'OTHER'}")
+            print(f"{number + 1}: {output}, stopped {stops} times, {'equal' if same else 'OTHER'}")
             sys.stdout.flush()
             if not same:
                 shutil.copytree(place, Path(f"other-{number}"))
