@@ -158,7 +158,7 @@ def run(
     settings = _settings(inputs, how, pattern)
     load_model(how)  # what is wrong with it is told now, and once
     place.work.mkdir(parents=True, exist_ok=True)
-    with place.locked():
+    with place.locked(), _ending_by_exception():
         state = place.state(settings)
         if state is None:
             state = State(settings)
@@ -362,14 +362,16 @@ def _steps(place: _Place, state: State, how: Cleaning) -> Iterator[Step]:
             yield pages()
         target = place.target_of(listed, suffix)
         form = output.form_of(target)
+        error = None
         for items in records.read(listed.path, kind, record, how):
             record = items.first + items.count
-            task = Task(kind, listed.name, items.raw, items.first, form) if items.count else None
-            row = {"file": listed.name, "record": record + 1, "error": items.error}
-            read = done + min(items.read, listed.size)
-            yield Step(task, offset, record, done, read, row if items.error else None)
+            if items.count:
+                task = Task(kind, listed.name, items.raw, items.first, form)
+                yield Step(task, offset, record, done, done + min(items.read, listed.size))
+            if items.error:
+                error = {"file": listed.name, "record": record + 1, "error": items.error}
         offset, record, done = behind, 0, done + listed.size
-        yield Step(None, offset, 0, done, done, ends=None if place.form else target)
+        yield Step(None, offset, 0, done, done, error, None if place.form else target)
     if gathered:
         yield pages()
 
@@ -450,7 +452,7 @@ def _clean(place: _Place, state: State, how: Cleaning, jobs: int, strict: bool, 
     else:
         results = workers.in_processes(steps, how, work, jobs)
     try:
-        with _ending_by_exception(), contextlib.closing(results), _bar(state, show) as bar:
+        with contextlib.closing(results), _bar(state, show) as bar:
             for step, result in results:
                 failed = [*result.errors, *([step.error] if step.error else [])]
                 if failed and strict:
@@ -463,8 +465,9 @@ def _clean(place: _Place, state: State, how: Cleaning, jobs: int, strict: bool, 
     except WorkersError as error:
         raise BatchError(str(error)) from None
     except BaseException:
-        with contextlib.suppress(OSError):  # the disk is full: the note before this one stands
-            writer.note()
+        if not writer.part.closed:  # as it is while a file is being given its name
+            with contextlib.suppress(OSError):  # the disk is full: the note before this one stands
+                writer.note()
         raise
     finally:
         writer.close()

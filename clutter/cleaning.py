@@ -96,15 +96,16 @@ class Cleaning:
 
     def renamed(self, names: Sequence[str]) -> dict[str, str]:
         """What the fields that a record keeps are called, that of its page not among them: as
-        they were, but ``original_NAME`` where it gains one of that name."""
+        they were, but ``original_NAME`` where it gains one of that name, in whatever case: to
+        Spark, ``Title`` and ``title`` are one column."""
         reserved = {*self.gained, "error"}
-        taken = {*names, *reserved}
+        taken = {name.lower() for name in names} | reserved
         kept: dict[str, str] = {}
         for name in names:
             new = name
-            while name in reserved and new in taken:
+            while name.lower() in reserved and new.lower() in taken:
                 new = f"original_{new}"
-            taken.add(new)
+            taken.add(new.lower())
             kept[name] = new
         return kept
 
@@ -167,8 +168,9 @@ def clean_many(contents: Sequence[Content], how: Cleaning) -> list[Cleaned | str
     try:
         for i, page in zip(texts, model.label_many(texts.values()), strict=True):
             found[i] = _cleaned(page, how)
-        for i, answer in zip(pages, model.try_html(pages.values()), strict=True):
-            found[i] = str(answer) if isinstance(answer, Exception) else _cleaned(answer, how)
+        if pages:  # plain text needs no reader of HTML
+            for i, answer in zip(pages, model.try_html(pages.values()), strict=True):
+                found[i] = str(answer) if isinstance(answer, Exception) else _cleaned(answer, how)
     except (ImportError, MemoryError):
         raise
     except Exception as error:
@@ -228,7 +230,7 @@ def decoded(data: str | bytes, encoding: str) -> str:
         byte = data[error.start]
         raise UnicodeError(
             f"not {encoding.upper()}: byte 0x{byte:02x} at position {error.start}; "
-            "name the right encoding, for example --encoding cp1252"
+            "name the right encoding, for example cp1252"
         ) from None
 
 

@@ -35,7 +35,8 @@ Row = Mapping[str, Any]
 
 def form_of(name: str) -> str | None:
     """How a file of this name holds records; None where it does not."""
-    return next((form for form in FORMS if name.lower().endswith(form)), None)
+    low = name.lower().replace(".ndjson", ".jsonl")
+    return next((form for form in FORMS if low.endswith(form)), None)
 
 
 def encode(rows: Sequence[Row] | pyarrow.RecordBatch, form: str) -> bytes:

@@ -355,9 +355,9 @@ def _unpacked(file: BinaryIO, path: str) -> contextlib.AbstractContextManager[An
     if path.lower().endswith(".gz"):
         return gzip.GzipFile(fileobj=file)
     if path.lower().endswith(".zst"):
-        # which, unlike others, notices a file that breaks off
+        # which notices a file that breaks off; what is in the buffer then is lost
         pa = _library("pyarrow", ".zst")
-        return io.BufferedReader(pa.CompressedInputStream(file, "zstd"), 1 << 17)
+        return io.BufferedReader(pa.CompressedInputStream(file, "zstd"), 1 << 14)
     return contextlib.nullcontext(file)
 
 

@@ -349,7 +349,7 @@ def test_color_asked_for_comes_also_in_a_pipe(run: Run, monkeypatch: pytest.Monk
         (
             ["clean", "latin.txt"],
             "latin.txt: not UTF-8: byte 0xe9 at position 3; name the right encoding, for example "
-            "--encoding cp1252",
+            "cp1252",
         ),
         (["clean", "latin.txt", "--encoding", "utf-16"], "latin.txt: not UTF-16: byte 0x"),
         (["clean", "page.txt", "--encoding", "latin-99"], "unknown encoding 'latin-99'"),

@@ -1,0 +1,489 @@
+"""Runs over whole crawls: what comes out, how they are broken off and go on, what is told.
+
+Steps are made small here, so that few pages are many steps. The shipped model is asked, but
+most tests keep every line, so that little depends on its answers.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import io
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import clutter
+from clutter import batch, output, records
+from clutter.batch import BatchError, Summary, run
+from clutter.cleaning import Cleaning
+
+pytest.importorskip("pyarrow", reason="needs the extra clutter[batch]")
+pytest.importorskip("turbohtml", reason="needs the extra clutter[batch]")
+
+ALL = Cleaning(threshold=0)
+
+PAGE = """\
+Home
+Log in
+
+Ferry number {} sails again
+
+The ferry was back at the quay on Monday morning, three weeks after the storm had torn its ramp \
+away, and by noon it had carried more than two hundred people over to the island.
+
+Copyright 2024 Example Media
+"""
+
+TARGETS = ("clean.jsonl", "clean.jsonl.gz", "clean.parquet", "folder")
+
+
+@pytest.fixture(autouse=True)
+def small_steps(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(records, "ROWS", 3)
+    monkeypatch.setattr(batch, "EVERY", 0.0)
+
+
+@pytest.fixture
+def crawl(small_steps: None) -> Path:
+    """A folder of pages and of files of records, some of which are wrong."""
+    for i in range(8):
+        file = Path("crawl", f"part{i % 2}", f"{i}.txt")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(PAGE.format(i))
+    Path("crawl/part1/page.html").write_text(f"<html><p>{PAGE.format('nine')}</p></html>")
+    Path("crawl/part1/wrong.txt").write_bytes(b"caf\xe9")
+    rows = [{"id": i, "text": PAGE.format(i)} for i in range(10)]
+    rows[4] = {"id": 4}
+    with gzip.open("crawl/part1/more.jsonl.gz", "wt") as file_of_rows:
+        file_of_rows.writelines(json.dumps(row) + "\n" for row in rows)
+    Path("crawl/empty.jsonl").touch()
+    Path("crawl/notes.pdf").write_bytes(b"%PDF")
+    return Path("crawl")
+
+
+def everything(folder: Path | str = ".") -> dict[str, bytes]:
+    """Every file of a folder, hidden ones too, but what stands in crawl/."""
+    found = [path for path in sorted(Path(folder).rglob("*")) if path.is_file()]
+    return {str(p.relative_to(folder)): p.read_bytes() for p in found if p.parts[0] != "crawl"}
+
+
+def rows(path: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in Path(path).read_text("utf-8").splitlines()]
+
+
+def again(crawl: Path, target: str, **options: Any) -> Summary:
+    return run([str(crawl)], target, ALL, **options)
+
+
+# what comes out
+
+
+def test_a_folder_of_everything_becomes_one_file_of_records(crawl: Path) -> None:
+    done = run(["crawl"], "clean.jsonl", Cleaning())
+    found = rows("clean.jsonl")
+    names = [row["id"] for row in found]
+    assert names == [
+        *[f"crawl/part0/{i}.txt" for i in (0, 2, 4, 6)],
+        *[f"crawl/part1/{i}.txt" for i in (1, 3, 5, 7)],
+        0, 1, 2, 3, 5, 6, 7, 8, 9,
+        "crawl/part1/page.html",
+    ]  # fmt: skip
+    assert found[1]["text"] == clutter.clean(PAGE.format(2))
+    assert found[1]["title"] == clutter.load().label(PAGE.format(2)).title
+    assert done.counts["pages"] == 18
+    assert done.counts["errors"] == 2
+    assert rows("clean.errors.jsonl") == [
+        {"file": "crawl/part1/more.jsonl.gz", "record": 5, "id": 4,
+         "error": "no field 'html' or 'text'; there are: id; text or html names the right one"},
+        {"file": "crawl/part1/wrong.txt",
+         "error": "not UTF-8: byte 0xe9 at position 3; name the right encoding, for example "
+         "cp1252"},
+    ]  # fmt: skip
+    assert sorted(everything()) == ["clean.errors.jsonl", "clean.jsonl"]
+
+
+def test_a_folder_mirrors_the_input(crawl: Path) -> None:
+    run(["crawl"], "clean", ALL)
+    found = everything("clean")
+    assert sorted(found) == [
+        "empty.jsonl",
+        *[f"part0/{i}.txt" for i in (0, 2, 4, 6)],
+        *[f"part1/{i}.txt" for i in (1, 3, 5, 7)],
+        "part1/more.jsonl.gz",
+        "part1/page.txt",
+    ]
+    assert found["part1/3.txt"].decode() == PAGE.format(3)
+    assert found["empty.jsonl"] == b""
+    lines = gzip.decompress(found["part1/more.jsonl.gz"]).decode().splitlines()
+    assert [json.loads(line)["id"] for line in lines] == [0, 1, 2, 3, 5, 6, 7, 8, 9]
+
+
+def test_all_forms_hold_the_same_records(crawl: Path) -> None:
+    from pyarrow import parquet
+
+    how = Cleaning(threshold=0, lines=True)
+    for target in ("clean.jsonl", "clean.jsonl.gz", "clean.parquet"):
+        run(["crawl"], target, how)
+    found = rows("clean.jsonl")
+    assert gzip.decompress(Path("clean.jsonl.gz").read_bytes()) == Path("clean.jsonl").read_bytes()
+    table = parquet.read_table("clean.parquet").to_pylist()
+    assert table == [row | {"id": str(row["id"])} for row in found]
+    first = found[0]["lines"][0]
+    assert list(first) == ["number", "text", "label", "confidence"]
+    assert (first["number"], first["text"], first["label"]) == (1, "Home", "nav")
+
+
+def test_a_table_stays_a_table(small_steps: None) -> None:
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    Path("tables").mkdir()
+    pages = [PAGE.format(i) if i != 5 else None for i in range(10)]
+    table = pa.table({"n": pa.array(range(10), pa.uint8()), "page": pa.array(pages)})
+    parquet.write_table(table, "tables/a.parquet", row_group_size=4)
+    done = run(["tables"], "clean", Cleaning(text="page", threshold=0, lines=True))
+    found = parquet.read_table("clean/a.parquet")
+    assert [str(field.type) for field in found.schema][:3] == ["uint8", "string", "string"]
+    assert found.column("n").to_pylist() == [0, 1, 2, 3, 4, 6, 7, 8, 9]
+    assert found.column("title")[0].as_py() == clutter.load().label(pages[0] or "").title
+    assert rows("clean.errors.jsonl") == [
+        {"file": "tables/a.parquet", "record": 6, "error": "no page: the field is empty"}
+    ]
+    assert done.counts["pages"] == 9
+    run(["tables"], "clean.jsonl", Cleaning(text="page"))
+    assert [row["n"] for row in rows("clean.jsonl")] == [0, 1, 2, 3, 4, 6, 7, 8, 9]
+
+
+def test_a_pattern_says_what_is_read(crawl: Path) -> None:
+    run(["crawl"], "clean", ALL, pattern="part0/*")
+    assert sorted(everything("clean")) == [f"part0/{i}.txt" for i in (0, 2, 4, 6)]
+    run(["crawl"], "html", ALL, pattern="*.h??l")
+    assert sorted(everything("html")) == ["part1/page.txt"]
+
+
+def test_markdown_goes_to_files_of_markdown(crawl: Path) -> None:
+    run(["crawl/part1"], "clean", Cleaning(threshold=0, format="markdown"), pattern="*.html")
+    assert sorted(everything("clean")) == ["page.md"]
+
+
+def test_an_earlier_output_is_no_input(crawl: Path) -> None:
+    first = run([str(crawl)], "crawl/clean.jsonl", ALL)
+    assert run([str(crawl)], "crawl/clean.jsonl", ALL).counts == first.counts
+    assert first.errors == Path("crawl/clean.errors.jsonl")
+
+
+def test_processes_make_no_difference(crawl: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for target in TARGETS:
+        again(crawl, target)
+    alone = everything()
+    monkeypatch.setattr(batch, "SMALL", 0)
+    for target in TARGETS:
+        again(crawl, target, jobs=2)
+    assert everything() == alone
+
+
+# broken off and gone on with
+
+
+class Stop(Exception):
+    """Ends a run at a point, as a kill does."""
+
+
+def stopped(monkeypatch: pytest.MonkeyPatch, name: str, calls: int, late: bool) -> None:
+    """Let a run end at the n-th call of a function, before or after it does its work, with no
+    more time than a kill leaves."""
+    module, function = (output, name) if hasattr(output, name) else (batch._Writer, name)
+    work = getattr(module, function)
+
+    def wrapper(*args: Any) -> Any:
+        nonlocal calls
+        calls -= 1
+        if calls == 0 and not late:
+            raise Stop
+        result = work(*args)
+        if calls == 0:
+            raise Stop
+        return result
+
+    monkeypatch.setattr(module, function, wrapper)
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_a_run_that_is_killed_anywhere_goes_on_to_the_same_end(
+    crawl: Path, monkeypatch: pytest.MonkeyPatch, target: str
+) -> None:
+    Path("right").mkdir()
+    summary = run(["crawl"], f"right/{target}", ALL)
+    right = everything("right")
+    stops = 0
+    for name in ("add", "note", "finish"):
+        for late in (False, True):
+            for calls in range(1, 30):
+                place = f"{name}-{late}-{calls}"
+                Path(place).mkdir()
+                with monkeypatch.context() as patch:
+                    stopped(patch, name, calls, late)
+                    try:
+                        run(["crawl"], f"{place}/{target}", ALL)
+                    except Stop:
+                        stops += 1
+                    else:
+                        break
+                assert run(["crawl"], f"{place}/{target}", ALL).counts == summary.counts
+                assert everything(place) == right
+    assert stops > 10
+
+
+def test_a_run_can_be_killed_again_and_again(crawl: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    again(crawl, "right.jsonl")
+    told: list[str] = []
+    for _ in range(50):
+        with monkeypatch.context() as patch:
+            stopped(patch, "add", 2, late=False)
+            with contextlib.suppress(Stop):
+                again(crawl, "clean.jsonl", tell=told.append)
+                break
+    assert Path("clean.jsonl").read_bytes() == Path("right.jsonl").read_bytes()
+    done = [int(re.fullmatch(r"going on: (\d+) pages done before", x)[1]) for x in told]
+    assert len(done) > 3
+    assert done == sorted(done)
+
+
+def test_what_comes_in_after_the_start_is_for_another_run(
+    crawl: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    again(crawl, "right.jsonl")
+    with monkeypatch.context() as patch:
+        stopped(patch, "add", 2, late=True)
+        with pytest.raises(Stop):
+            again(crawl, "clean.jsonl")
+    Path("crawl/part0/00.txt").write_text("new")
+    again(crawl, "clean.jsonl")
+    assert Path("clean.jsonl").read_bytes() == Path("right.jsonl").read_bytes()
+
+
+def broken_off(crawl: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        stopped(patch, "add", 3, late=True)
+        with pytest.raises(Stop):
+            again(crawl, "clean.jsonl")
+
+
+def test_another_run_does_not_go_on_with_this_one(
+    crawl: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken_off(crawl, monkeypatch)
+    before = everything()
+    with pytest.raises(BatchError, match=r"other settings \(threshold\).*or delete .*unfinished"):
+        run(["crawl"], "clean.jsonl", Cleaning(threshold=1))
+    with pytest.raises(BatchError, match=r"other settings \(input\)"):
+        run(["crawl/part1"], "clean.jsonl", ALL)
+    assert everything() == before
+    again(crawl, "clean.jsonl")
+    assert "clean.jsonl.unfinished/state.json" not in everything()
+
+
+def test_a_damaged_note_or_output_is_told(crawl: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    broken_off(crawl, monkeypatch)
+    Path("clean.jsonl.unfinished/part").write_bytes(b"")
+    with pytest.raises(BatchError, match=r"part: shorter than it was; delete .*unfinished"):
+        again(crawl, "clean.jsonl")
+    Path("clean.jsonl.unfinished/state.json").write_bytes(b"{")
+    with pytest.raises(BatchError, match=r"state.json: damaged .*; delete .*unfinished"):
+        again(crawl, "clean.jsonl")
+
+
+def test_two_runs_do_not_write_one_output(crawl: Path) -> None:
+    fcntl = pytest.importorskip("fcntl")
+    Path("clean.jsonl.unfinished").mkdir()
+    with open("clean.jsonl.unfinished/lock", "wb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(BatchError, match=r"clean.jsonl: another run is writing it"):
+            again(crawl, "clean.jsonl")
+    again(crawl, "clean.jsonl")
+
+
+def test_strict_stops_at_the_first_error_and_goes_on_without(crawl: Path) -> None:
+    again(crawl, "right.jsonl")
+    with pytest.raises(BatchError, match=r"^crawl/part1/more.jsonl.gz, record 5: no field"):
+        again(crawl, "clean.jsonl", strict=True)
+    assert not Path("clean.jsonl").exists()
+    assert again(crawl, "clean.jsonl").counts["errors"] == 2
+    assert Path("clean.jsonl").read_bytes() == Path("right.jsonl").read_bytes()
+
+
+# mistakes
+
+
+@pytest.mark.parametrize(
+    ("inputs", "target", "how", "reason"),
+    [
+        (["none"], "clean", ALL, "none: no such file or folder"),
+        (["crawl/none*"], "clean", ALL, "no such file or folder"),
+        (["pdf"], "clean", ALL, "pdf: no file of pages or records in this folder or below"),
+        (["crawl"], "crawl/clean", ALL, "crawl/clean: lies inside the input folder crawl"),
+        (["crawl"], "crawl/notes.pdf", ALL, "notes.pdf: a file, but several pages need a folder"),
+        (["a.jsonl"], "a.jsonl", ALL, "a.jsonl: is the input too"),
+        (["a.jsonl"], "clean.csv", ALL, "clean.csv: records go to .jsonl, .jsonl.gz, .jsonl.zst, "),
+        (["twins"], "clean", ALL, "clean/a.txt: two pages would be written here"),
+        (["twins/a.html", "a.txt"], "clean", ALL, "clean/a.txt: two pages would be written here"),
+        (["a.txt", "a.jsonl"], ".", ALL, "a.txt: is the input too; write to another folder"),
+        (["twins"], "clean", Cleaning(lines=True), "lines need an output of records"),
+    ],
+)
+def test_mistakes_are_told_and_leave_nothing(
+    crawl: Path, inputs: list[str], target: str, how: Cleaning, reason: str
+) -> None:
+    Path("pdf").mkdir()
+    Path("pdf/a.pdf").touch()
+    Path("twins").mkdir()
+    Path("twins/a.txt").write_text("one")
+    Path("twins/a.html").write_text("two")
+    Path("a.jsonl").write_text('{"text": "A line"}\n')
+    Path("a.txt").write_text("one")
+    before = {str(path) for path in Path().rglob("*")}
+    with pytest.raises(BatchError, match=re.escape(reason)):
+        run(inputs, target, how)
+    assert {str(path) for path in Path().rglob("*")} == before
+
+
+# the summary, the progress
+
+
+def test_the_summary_says_what_was_done(crawl: Path) -> None:
+    text = str(again(crawl, "clean.jsonl"))
+    assert re.search(r"^18 pages, 2 errors \(clean.errors.jsonl\), [\d,]+ pages/s\n", text)
+    assert re.search(r"\n86 lines: body \d+%, title \d+%, .*, notice \d+%\n", text)
+    assert re.search(r"\n0 of [\d,]+ characters dropped \(0%\)$", text)
+
+
+def test_without_a_terminal_there_is_a_line_now_and_then(
+    crawl: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", told)
+    again(crawl, "quiet.jsonl", show=True)
+    assert told.getvalue() == ""
+    monkeypatch.setattr(batch, "TOLD", -1)
+    again(crawl, "clean.jsonl", show=True)
+    shares = re.findall(r"^(\d+)%: \d+ pages?, [\d,]+ pages/s", told.getvalue(), re.MULTILINE)
+    assert len(shares) > 5
+    assert [int(share) for share in shares] == sorted(int(share) for share in shares)
+    assert shares[-1] == "100"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
+def test_on_a_terminal_there_is_a_bar(crawl: Path) -> None:
+    pytest.importorskip("tqdm")
+    import termios
+
+    master, slave = os.openpty()
+    termios.tcsetwinsize(slave, (24, 100))
+    done = command("crawl", "-o", "clean.jsonl", stderr=slave).wait()
+    os.close(slave)
+    shown = b""
+    with contextlib.suppress(OSError):
+        while piece := os.read(master, 1000):
+            shown += piece
+    os.close(master)
+    assert done == 0
+    assert b"%|" in shown
+    assert b" pages/s" in shown
+    assert b"18 pages, 2 errors" in shown
+
+
+# real processes
+
+
+def command(*args: str, **options: Any) -> subprocess.Popen[bytes]:
+    env = {"PYTHONPATH": str(Path(clutter.__file__).parent.parent), **options.pop("env", {})}
+    start = [sys.executable, "-m", "clutter", "clean", *args]
+    options = {"stderr": subprocess.PIPE, "start_new_session": True, **options}
+    return subprocess.Popen(start, env={**os.environ, **env}, **options)
+
+
+@pytest.fixture
+def many(small_steps: None) -> str:
+    """Enough pages for other processes to be started."""
+    with open("many.jsonl", "w") as file:
+        for i in range(5000):
+            text = (PAGE.format(i) + "\n") * 4
+            file.write(json.dumps({"id": i, "text": text}) + "\n")
+    return "many.jsonl"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs signals")
+def test_a_killed_command_leaves_no_process_and_goes_on(many: str) -> None:
+    assert command(many, "-o", "right.jsonl", "--jobs", "2").wait() == 0
+    for sign, status in ((signal.SIGKILL, -9), (signal.SIGTERM, 143), (signal.SIGINT, 130)):
+        killed = command(many, "-o", "clean.jsonl", "--jobs", "2")
+        part = Path("clean.jsonl.unfinished/part")
+        sizes = [part.stat().st_size if part.exists() else 0]
+        while killed.poll() is None and sizes[-1] <= sizes[0]:  # it is cut first, then it grows
+            sizes = [sizes[-1], part.stat().st_size if part.exists() else 0]
+            time.sleep(0.01)
+        killed.send_signal(sign)
+        _, err = killed.communicate()
+        assert killed.returncode == status, err.decode()
+        assert b"Traceback" not in err
+        for _ in range(500):
+            try:
+                os.killpg(killed.pid, 0)
+            except ProcessLookupError:
+                break
+            time.sleep(0.01)
+        else:
+            pytest.fail("a process is left")
+    assert command(many, "-o", "clean.jsonl", "--jobs", "2").wait() == 0
+    assert Path("clean.jsonl").read_bytes() == Path("right.jsonl").read_bytes()
+    assert sorted(everything()) == ["clean.jsonl", "many.jsonl", "right.jsonl"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs limits of a process")
+@pytest.mark.parametrize("target", ["clean.jsonl", "folder"])
+def test_a_full_disk_stops_the_run_and_with_room_it_goes_on(many: str, target: str) -> None:
+    import resource
+
+    source = many
+    if target == "folder":
+        source = "pages"
+        Path(source).mkdir()
+        for i, line in enumerate(Path(many).read_text().splitlines()[:200]):
+            Path(source, f"{i}.txt").write_text(json.loads(line)["text"] * (1 + 99 * (i == 150)))
+
+    def narrow() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (30_000, 30_000))
+
+    Path("right").mkdir()
+    Path("place").mkdir()
+    assert command(source, "-o", f"right/{target}", "--threshold", "0").wait() == 0
+    full = command(source, "-o", f"place/{target}", "--threshold", "0", preexec_fn=narrow)
+    _, err = full.communicate()
+    assert full.returncode == 2
+    assert err.decode().endswith("File too large\n")
+    assert b"Traceback" not in err
+    assert command(source, "-o", f"place/{target}", "--threshold", "0").wait() == 0
+    assert everything("place") == everything("right")
+
+
+def test_nothing_cleaned_is_a_failure(small_steps: None) -> None:
+    Path("a.jsonl").write_text('{"body": "A line"}\n' * 5)
+    done = command("a.jsonl", "-o", "clean.jsonl")
+    _, err = done.communicate()
+    assert done.returncode == 2
+    assert err.decode() == "clutter: nothing could be cleaned; clean.errors.jsonl says why\n"
+    done = command("a.jsonl", "-o", "clean.jsonl", "--text", "body")
+    _, err = done.communicate()
+    assert done.returncode == 0
+    assert err.decode().startswith("5 pages, 0 errors, ")
+    assert not Path("clean.errors.jsonl").exists()

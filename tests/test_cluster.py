@@ -1,0 +1,282 @@
+"""The engines of clusters, each for real on this machine: what they give is what one process
+gives.
+
+Each engine first runs its example of README.md, word for word but for the paths. Engines that
+are not installed, and Spark without Java, are skipped.
+"""
+
+from __future__ import annotations
+
+import functools
+import gzip
+import json
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from readme import block
+
+import clutter
+
+pytest.importorskip("pyarrow", reason="needs the extra clutter[cluster]")
+pytest.importorskip("turbohtml", reason="needs the extra clutter[html]")
+
+import pyarrow as pa
+from pyarrow import parquet
+
+from clutter.arrow import clean_batches, clean_table, spark_schema
+from clutter.cleaning import Cleaning, CleaningError
+
+ROOT = Path(__file__).parent.parent
+HOW = Cleaning(html="content")
+"""The settings of README's examples."""
+
+Row = dict[str, Any]
+
+pytestmark = pytest.mark.filterwarnings("ignore:PySpark does not yet:FutureWarning")
+
+
+def page(n: int) -> str:
+    """The HTML of an article about ferry number n, with what stands around it."""
+    crossings = "".join(
+        f"<p>On crossing {i} the ferry of line {n} left the harbour {i + n} minutes late, and the "
+        f"{40 + i} passengers on board were told that the storm had not yet passed.</p>"
+        for i in range(1, 3 + n % 4)
+    )
+    return (
+        f"<!doctype html><title>Ferry {n} - Coast</title><nav><ul><li><a href=/>Home</a>"
+        "<li><a href=/sport>Sport</a><li><a href=/login>Log in</a></ul></nav><article>"
+        f"<h1>Ferry {n} is late again</h1>{crossings}</article>"
+        "<footer>© 2026 Coast Daily. All rights reserved.</footer>"
+    )
+
+
+@pytest.fixture(scope="module")
+def table() -> Any:
+    """A table as a crawler leaves it: bytes, of which some are no page, one missing, one empty,
+    and a column with a name that the clean records need themselves."""
+    pages: list[bytes | None] = [page(n).encode() for n in range(60)]
+    pages[7], pages[31], pages[44] = b"%PDF-1.7 ...", None, b""
+    numbers = range(len(pages))
+    return pa.table(
+        {
+            "id": [f"page-{n:02}" for n in numbers],
+            "title": [f"Ferry {n} - Coast" if n % 3 else None for n in numbers],
+            "content": pages,
+            "links": [[n, n + 1] if n % 5 else None for n in numbers],
+            "fetched": [datetime(2026, 5, 1, n % 24, tzinfo=UTC) for n in numbers],
+        }
+    )
+
+
+@pytest.fixture(scope="module")
+def expected(table: Any) -> list[Row]:
+    """What one process makes of the table."""
+    rows: list[Row] = clean_table(table, HOW).to_pylist()
+    reasons = {None, "not HTML, but a PDF", "no page: the field is empty"}
+    assert {row["error"] for row in rows} == reasons
+    return rows
+
+
+@pytest.fixture
+def folder(table: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where an example finds ``pages/``: the table in three files, one with a row only."""
+    monkeypatch.chdir(tmp_path)
+    Path("pages").mkdir()
+    for i, (start, stop) in enumerate([(0, 1), (1, 40), (40, 60)]):
+        parquet.write_table(table.slice(start, stop - start), f"pages/{i}.parquet")
+    return tmp_path
+
+
+def example(heading: str, folder: Path) -> None:
+    """Run an example of README.md, with the paths below this folder."""
+    try:
+        code = block(heading)
+    except LookupError:
+        pytest.skip(f"README.md has no example {heading!r}")
+    for name in ("pages/", "clean/", "dropped/"):
+        code = code.replace(f'"{name}"', repr(str(folder / name)))
+    exec(compile(code, f"README.md, {heading}", "exec"), {"__name__": "__main__"})
+
+
+def read(folder: Path) -> list[Row]:
+    """The records of a folder of Parquet files, sorted by their id."""
+    files = folder.glob("*.parquet")
+    rows = [row for file in files for row in parquet.read_table(file).to_pylist()]
+    return sorted(rows, key=lambda row: str(row["id"]))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def workers() -> Iterator[None]:
+    """Processes that an engine starts run this Python and find this ``clutter``."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(ROOT), prepend=os.pathsep)
+        patch.setenv("PYSPARK_PYTHON", sys.executable)
+        patch.setenv("SPARK_LOCAL_IP", "127.0.0.1")
+        # an engine must not need to be told
+        for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+            patch.delenv(name, raising=False)
+        yield
+
+
+# Spark
+
+
+@pytest.fixture(scope="module")
+def spark(workers: None) -> Iterator[Any]:
+    """Spark on two cores of this machine."""
+    sql = pytest.importorskip("pyspark.sql", reason="needs the extra clutter[cluster]")
+    pytest.importorskip("pandas", reason="mapInArrow of Spark needs pandas")
+    if not (shutil.which("java") or os.environ.get("JAVA_HOME")):
+        pytest.skip("Spark needs Java")
+    builder = sql.SparkSession.builder.master("local[2]")
+    settings = {
+        "spark.ui.enabled": "false",
+        "spark.ui.showConsoleProgress": "false",
+        "spark.driver.host": "localhost",
+        "spark.driver.bindAddress": "127.0.0.1",
+        "spark.driver.memory": "512m",
+        # half of the time goes by in starting Java: it need not compile as for days of work
+        "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
+        "spark.sql.shuffle.partitions": "2",
+        "spark.sql.session.timeZone": "UTC",
+        "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
+        "spark.sql.files.openCostInBytes": "134217728",  # a partition a file
+    }
+    for key, value in settings.items():
+        builder = builder.config(key, value)
+    session = builder.getOrCreate()
+    session.sparkContext.setLogLevel("ERROR")
+    yield session
+    session.stop()
+
+
+def test_spark_gives_the_records_of_one_process(
+    spark: Any, folder: Path, expected: list[Row]
+) -> None:
+    example("Spark", folder)
+    assert read(folder / "clean") == expected
+
+
+def test_spark_gives_lines_too_and_leaves_other_columns_as_they_were(
+    spark: Any, folder: Path, table: Any
+) -> None:
+    how = Cleaning(html="content", lines=True)
+    pages = spark.read.parquet(str(folder / "pages")).drop("fetched")
+    pages = pages.filter("id > 'page-03'")  # which leaves nothing of the first file
+    schema = spark_schema(pages.schema, how)
+    rows = pages.mapInArrow(functools.partial(clean_batches, how=how), schema).collect()
+    assert schema["links"] == pages.schema["links"]
+    assert schema["original_title"].dataType == pages.schema["title"].dataType
+    found = sorted((row.asDict(recursive=True) for row in rows), key=lambda row: row["id"])
+    expected = clean_table(table.slice(4).drop_columns(["fetched"]), how).to_pylist()
+    # single precision depends, in its last digits, on what is computed together
+    assert confidences(found) == pytest.approx(confidences(expected), abs=2e-4)
+    assert found == expected
+
+
+def confidences(rows: list[Row]) -> list[float]:
+    """The confidences of all lines, taken out of them."""
+    return [line.pop("confidence") for row in rows for line in row["lines"] or ()]
+
+
+def test_spark_batches_may_be_larger_and_its_columns_of_another_kind(spark: Any) -> None:
+    frame = spark.sql(
+        "SELECT id, CAST(concat('Home\n\nThe harbour of town ', id, ' was closed on Monday, after "
+        "the storm had torn the ferry from its moorings.') AS BINARY) AS `the page`, "
+        "map('a', id) AS fields, CAST(id AS DECIMAL(9, 2)) AS price FROM range(0, 700, 1, 2)"
+    )
+    how = Cleaning(text="the page")
+    clean = frame.mapInArrow(
+        functools.partial(clean_batches, how=how), spark_schema(frame.schema, how)
+    )
+    rows = clean.sort("id").collect()
+    assert [row.id for row in rows] == list(range(700))
+    expected = clutter.clean(bytes(frame.sort("id").collect()[5]["the page"]).decode())
+    assert (rows[5].text, rows[5].fields, str(rows[5].price)) == (expected, {"a": 5}, "5.00")
+
+
+def test_spark_hears_at_once_that_no_column_holds_the_page(spark: Any) -> None:
+    with pytest.raises(CleaningError, match="no field 'html' or 'text'; there are: id"):
+        spark_schema(spark.range(3).schema)
+
+
+def test_a_model_may_be_sent_along(spark: Any, folder: Path, expected: list[Row]) -> None:
+    from pyspark import SparkFiles
+
+    model = clutter.load()
+    model.save("my.safetensors")
+    for name in ("my.safetensors", "my.html.safetensors"):
+        if Path(name).exists():
+            spark.sparkContext.addFile(str(folder / name))
+
+    def clean(batches: Iterator[Any]) -> Iterator[Any]:
+        how = Cleaning(html="content", model=SparkFiles.get("my.safetensors"))
+        return clean_batches(batches, how)
+
+    pages = spark.read.parquet(str(folder / "pages"))
+    rows = pages.mapInArrow(clean, spark_schema(pages.schema, HOW)).select("text").collect()
+    assert {row.text for row in rows} == {row["text"] for row in expected}
+
+
+# Ray Data, Dask
+
+
+def test_ray_gives_the_records_of_one_process(folder: Path, expected: list[Row]) -> None:
+    ray = pytest.importorskip("ray", reason="needs the extra clutter[cluster]")
+    pytest.importorskip("ray.data")
+    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+    try:
+        example("Ray Data", folder)
+    finally:
+        ray.shutdown()
+    assert read(folder / "clean") == expected
+
+
+def test_dask_gives_the_records_of_one_process(folder: Path, expected: list[Row]) -> None:
+    dask = pytest.importorskip("dask", reason="needs the extra clutter[cluster]")
+    pytest.importorskip("dask.dataframe", reason="needs pandas", exc_type=ImportError)
+    with dask.config.set(scheduler="processes", num_workers=2):
+        example("Dask", folder)
+    assert read(folder / "clean") == expected
+
+
+# datatrove
+
+
+def test_datatrove_gives_the_records_of_one_process(
+    table: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("datatrove", reason="needs the extra clutter[cluster]")
+    pytest.importorskip("orjson", reason="JSON lines of datatrove need orjson")
+    monkeypatch.chdir(tmp_path)
+    # JSON holds text, no bytes
+    texts = table.set_column(2, "content", table["content"].cast(pa.string()))
+    expected = [row for row in clean_table(texts, HOW).to_pylist() if row["text"]]
+    rows = [row | {"fetched": row["fetched"].isoformat()} for row in texts.to_pylist()]
+    Path("pages").mkdir()
+    for i in range(2):
+        lines = [json.dumps(row) + "\n" for row in rows[i::2]]
+        Path(f"pages/{i}.jsonl").write_text("".join(lines))
+    example("datatrove", tmp_path)
+    found = [
+        {"id": x["id"], "text": x["text"]}
+        | {key: x["metadata"][key] for key in ("title", "original_title", "links")}
+        for x in documents(tmp_path / "clean")
+    ]
+    assert found == [{key: row[key] for key in found[0]} for row in expected]
+    # those that have no text at all do not even get through the reader
+    (dropped,) = documents(tmp_path / "dropped")
+    assert (dropped["id"], dropped["text"]) == ("page-07", "%PDF-1.7 ...")
+    assert dropped["metadata"]["filter_reason"] == "nothing is kept"
+
+
+def documents(folder: Path) -> list[Row]:
+    files = [gzip.decompress(file.read_bytes()) for file in folder.glob("*.jsonl.gz")]
+    rows = [json.loads(line) for file in files for line in file.splitlines()]
+    return sorted(rows, key=lambda row: str(row["id"]))
