@@ -27,9 +27,12 @@ from clutter.cleaning import (
     clean_many,
     count,
 )
+from clutter.labelled import site_of
 
 if TYPE_CHECKING:
     from pyspark.sql.types import StructType
+
+    from clutter.repeats import Repeats
 
 try:
     import pyarrow as pa
@@ -121,18 +124,15 @@ def spark_schema(schema: StructType, how: Cleaning = DEFAULT) -> StructType:
     return types.StructType([*kept, *new])
 
 
-def clean_batch(batch: pa.RecordBatch, how: Cleaning) -> tuple[pa.RecordBatch, Counter[str]]:
+def clean_batch(
+    batch: pa.RecordBatch, how: Cleaning, repeats: Repeats | None = None
+) -> tuple[pa.RecordBatch, Counter[str]]:
     """Clean one batch, all of it together; with the counts of what went through."""
     schema = cleaned_schema(batch.schema, how)
-    _, source = _names(batch.schema.names, how)
-    field = batch.schema.field(source)
-    if not _holds_pages(field.type):
-        raise CleaningError(f"the column {field.name!r} holds {field.type}, not pages")
-    is_html = how.is_html(field.name)
-    contents = [Content(data, is_html) for data in batch.column(source).to_pylist()]
+    source = page_column(batch.schema, how)
     # an engine runs as many processes as there are cores, and not all tell numpy to stay on one
     with threadpool_limits(1):
-        found = clean_many(contents, how)
+        found = clean_many(contents(batch, how), how, repeats)
     new: dict[str, list[object]] = {
         "text": [one.text if isinstance(one, Cleaned) else None for one in found],
         "title": [one.title if isinstance(one, Cleaned) else None for one in found],
@@ -144,6 +144,26 @@ def clean_batch(batch: pa.RecordBatch, how: Cleaning) -> tuple[pa.RecordBatch, C
     del columns[source]
     columns += [pa.array(new[f.name], f.type) for f in list(schema)[len(columns) :]]
     return pa.RecordBatch.from_arrays(columns, schema=schema), count(found)
+
+
+def contents(batch: pa.RecordBatch, how: Cleaning) -> list[Content]:
+    """The pages of a batch; their sites by its column ``url``, where there is one."""
+    source = page_column(batch.schema, how)
+    is_html = how.is_html(batch.schema.names[source])
+    sites = [""] * batch.num_rows
+    if batch.schema.names.count("url") == 1:
+        sites = [site_of(url) for url in batch.column("url").to_pylist()]
+    pages = batch.column(source).to_pylist()
+    return [Content(page, is_html, site=site) for page, site in zip(pages, sites, strict=True)]
+
+
+def page_column(schema: pa.Schema, how: Cleaning) -> int:
+    """The position of the column that holds the pages. Raises CleaningError where none does."""
+    _, source = _names(schema.names, how)
+    field = schema.field(source)
+    if not _holds_pages(field.type):
+        raise CleaningError(f"the column {field.name!r} holds {field.type}, not pages")
+    return source
 
 
 def _names(names: list[str], how: Cleaning) -> tuple[list[str], int]:

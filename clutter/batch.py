@@ -35,7 +35,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 import clutter
-from clutter import output, records, workers
+from clutter import output, records, repeats, workers
 from clutter.cleaning import Cleaning, load_model
 from clutter.labelled import files_below, replacing, utf8
 from clutter.page import LABELS
@@ -86,9 +86,11 @@ class Step:
 class State:
     """How far a run is: where its next step begins, the bytes it has written to the unfinished
     output and to the errors, and the counts; and which run it is, on ``total`` bytes of input.
-    ``finishing`` is the file that is being given its name."""
+    ``finishing`` is the file that is being given its name; ``counting`` is the first of two
+    passes, which counts lines by site."""
 
     settings: dict[str, Any]
+    counting: bool = False
     total: int = 0
     offset: int = 0
     record: int = 0
@@ -140,6 +142,7 @@ def run(
     jobs: int = 1,
     pattern: str | None = None,
     strict: bool = False,
+    by_site: bool = False,
     tell: Callable[[str], None] = lambda message: None,
     show: bool = False,
 ) -> Summary:
@@ -149,19 +152,21 @@ def run(
     a folder that mirrors the input: clean text for each page, a file of records for each file
     of records. ``pattern`` says which files of folders are read. ``jobs`` processes clean. A
     record that fails goes to NAME.errors.jsonl with its reason; with ``strict`` it ends the
-    run. ``tell`` is given messages for people, ``show`` shows a progress bar on standard error.
+    run. ``by_site`` reads the input twice, and first counts on how many pages of its site each
+    line stands (repeats.py). ``tell`` is given messages for people; ``show`` shows how far the
+    run is on standard error.
 
     Raises BatchError for what cannot be, or what ``strict`` forbids; ModelError, OSError (a full
     disk), ImportError (an extra is missing). What was done by then stays done.
     """
     place = _Place(target)
-    settings = _settings(inputs, how, pattern)
+    settings = _settings(inputs, how, pattern) | {"by site": by_site}
     load_model(how)  # what is wrong with it is told now, and once
     place.work.mkdir(parents=True, exist_ok=True)
     with place.locked(), _ending_by_exception():
         state = place.state(settings)
         if state is None:
-            state = State(settings)
+            state = State(settings, counting=by_site)
             state.total = _list_files(inputs, pattern, place, how)
             place.save(state)
         elif state.counts:
@@ -337,18 +342,25 @@ def _listed(place: _Place, offset: int) -> Iterator[tuple[Listed, int]]:
             yield Listed(*json.loads(line)), offset
 
 
+def _site(listed: Listed) -> str:
+    """What a file of a page counts as: crawlers make a folder for each site."""
+    return listed.place.split(os.sep)[0] if os.sep in listed.place else "."
+
+
 def _steps(place: _Place, state: State, how: Cleaning) -> Iterator[Step]:
     """What is left to do, in order. Where one step ends and the next begins depends on the
     input alone."""
     suffix = _suffix(how)
     offset, record, done = state.offset, state.record, state.done
     gathered: list[Listed] = []
+    counted = str(place.work) if state.settings["by site"] and not state.counting else None
 
     def pages() -> Step:
-        raw = [(i, (listed.path, listed.name)) for i, listed in enumerate(gathered)]
+        raw = [(i, (one.path, one.name, _site(one))) for i, one in enumerate(gathered)]
         targets = () if place.form else tuple(place.target_of(x, suffix) for x in gathered)
         gathered.clear()
-        return Step(Task("page", "", raw, 0, place.form, targets), offset, 0, done, done)
+        task = Task("page", "", raw, 0, place.form, targets, counted)
+        return Step(task, offset, 0, done, done)
 
     for listed, behind in _listed(place, state.offset):
         kind = records.kind_of(listed.name)
@@ -366,12 +378,13 @@ def _steps(place: _Place, state: State, how: Cleaning) -> Iterator[Step]:
         for items in records.read(listed.path, kind, record, how):
             record = items.first + items.count
             if items.count:
-                task = Task(kind, listed.name, items.raw, items.first, form)
+                task = Task(kind, listed.name, items.raw, items.first, form, (), counted)
                 yield Step(task, offset, record, done, done + min(items.read, listed.size))
             if items.error:
                 error = {"file": listed.name, "record": record + 1, "error": items.error}
         offset, record, done = behind, 0, done + listed.size
-        yield Step(None, offset, 0, done, done, error, None if place.form else target)
+        ends = None if place.form or state.counting else target
+        yield Step(None, offset, 0, done, done, error, ends)
     if gathered:
         yield pages()
 
@@ -429,12 +442,19 @@ class _Writer:
 
 def _go(place: _Place, state: State, how: Cleaning, jobs: int, strict: bool, show: bool) -> None:
     """Do what is left of a run, and tidy up."""
+    if state.counting:
+        _take_steps(place, state, how, jobs, strict, show)
+        repeats.build(place.part, place.work)
+        for key in ("offset", "record", "done", "read", "written", "errors"):
+            setattr(state, key, 0)
+        state.counting, state.counts = False, {}
+        place.save(state)
     if state.finishing is not None:
         _finish(place, state)
     if state.finishing is None or place.form is None:
         if state.finishing is not None:
             state.finishing, state.written = None, 0
-        _clean(place, state, how, jobs, strict, show)
+        _take_steps(place, state, how, jobs, strict, show)
         if place.form is not None:
             _finish(place, state)
     if not state.errors:
@@ -442,15 +462,18 @@ def _go(place: _Place, state: State, how: Cleaning, jobs: int, strict: bool, sho
     place.note.unlink()
 
 
-def _clean(place: _Place, state: State, how: Cleaning, jobs: int, strict: bool, show: bool) -> None:
+def _take_steps(
+    place: _Place, state: State, how: Cleaning, jobs: int, strict: bool, show: bool
+) -> None:
     """Take the steps that are left, and note how far they went, however they end."""
     writer = _Writer(place, state)
     steps = _steps(place, state, how)
     work = str(place.work)
+    function = workers.count_lines if state.counting else workers.clean
     if jobs == 1 or state.total - state.read < SMALL:
-        results = workers.in_turn(steps, how, work)
+        results = workers.in_turn(steps, function, how, work)
     else:
-        results = workers.in_processes(steps, how, work, jobs)
+        results = workers.in_processes(steps, function, how, work, jobs)
     try:
         with contextlib.closing(results), _bar(state, show) as bar:
             for step, result in results:
@@ -459,7 +482,7 @@ def _clean(place: _Place, state: State, how: Cleaning, jobs: int, strict: bool, 
                     raise BatchError(_sentence(failed[0]))
                 writer.add(step, result)
                 bar()
-        if place.form is not None:
+        if place.form is not None and not state.counting:
             state.finishing = str(place.target)
         writer.note()
     except WorkersError as error:
@@ -520,7 +543,8 @@ def _bar(state: State, show: bool) -> Iterator[Callable[[], None]]:
         seconds = max(time.monotonic() - begin, 1e-9)
         errors = state.counts.get("errors", 0)
         failed = f", {_plural(errors, 'error')}" if errors else ""
-        return f"{_plural(done, 'page')}, {(done - pages) / seconds:,.0f} pages/s{failed}"
+        doing = "counting lines, " if state.counting else ""
+        return f"{doing}{_plural(done, 'page')}, {(done - pages) / seconds:,.0f} pages/s{failed}"
 
     def line() -> None:
         nonlocal told

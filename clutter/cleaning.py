@@ -14,13 +14,16 @@ import functools
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from clutter.labelled import LINE_BREAK, unknown_label, utf8
 from clutter.model import Model, load
 from clutter.page import KEPT, LABELS, Line, Page
+
+if TYPE_CHECKING:
+    from clutter.repeats import Repeats
 
 FORMATS = ("text", "markdown")
 """What clean text can look like."""
@@ -114,11 +117,13 @@ DEFAULT = Cleaning()
 
 
 class Content(NamedTuple):
-    """A page as it was found. ``encoding`` is what is known of bytes, from a header say."""
+    """A page as it was found. ``encoding`` is what is known of bytes, from a header say;
+    ``site`` names the site, where that is known."""
 
     data: str | bytes | None
     is_html: bool = False
     encoding: str | None = None
+    site: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,8 +147,11 @@ class Cleaned:
         return [asdict(x) | {"confidence": round(x.confidence, 4)} for x in self.lines or ()]
 
 
-def clean_many(contents: Sequence[Content], how: Cleaning) -> list[Cleaned | str]:
-    """Clean pages; for one that cannot be read or cleaned, the reason, in a few words.
+def clean_many(
+    contents: Sequence[Content], how: Cleaning, repeats: Repeats | None = None
+) -> list[Cleaned | str]:
+    """Clean pages; for one that cannot be read or cleaned, the reason, in a few words. With
+    ``repeats``, lines that stand on many pages of their site count as less likely body.
 
     Raises ModelError and OSError for a model that cannot be used, ImportError for HTML
     without its reader.
@@ -167,18 +175,35 @@ def clean_many(contents: Sequence[Content], how: Cleaning) -> list[Cleaned | str
                 found[i] = str(error)
     try:
         for i, page in zip(texts, model.label_many(texts.values()), strict=True):
-            found[i] = _cleaned(page, how)
+            found[i] = _cleaned(page, contents[i], how, repeats)
         if pages:  # plain text needs no reader of HTML
             for i, answer in zip(pages, model.try_html(pages.values()), strict=True):
-                found[i] = str(answer) if isinstance(answer, Exception) else _cleaned(answer, how)
+                if isinstance(answer, Exception):
+                    found[i] = str(answer)
+                else:
+                    found[i] = _cleaned(answer, contents[i], how, repeats)
     except (ImportError, MemoryError):
         raise
     except Exception as error:
         # nobody has seen a page yet that does this, but there are many pages
         if len(contents) == 1:
             return [f"{type(error).__name__}: {error}"]
-        return [one for content in contents for one in clean_many([content], how)]
+        return [one for content in contents for one in clean_many([content], how, repeats)]
     return found
+
+
+def text_of(content: Content, how: Cleaning) -> str:
+    """The lines of a page as a model sees them, "" where it cannot be read."""
+    try:
+        if content.data is None:
+            return ""
+        if not content.is_html:
+            return decoded(content.data, content.encoding or how.encoding or "utf-8")
+        from clutter.html import read
+
+        return read(content.data, content.encoding or how.encoding).text
+    except (ValueError, LookupError):
+        return ""
 
 
 def count(found: Sequence[Cleaned | str]) -> Counter[str]:
@@ -234,7 +259,9 @@ def decoded(data: str | bytes, encoding: str) -> str:
         ) from None
 
 
-def _cleaned(page: Page, how: Cleaning) -> Cleaned:
+def _cleaned(page: Page, content: Content, how: Cleaning, repeats: Repeats | None) -> Cleaned:
+    if repeats is not None:
+        repeats.weigh(page, content.site)
     if how.format == "text":
         text = page.clean(how.keep, how.threshold)
     else:

@@ -181,6 +181,13 @@ becomes original_NAME. HTML, WARC, Parquet and .zst need: pip install 'clutter[b
         help="of folders, read the files whose name or path is like this, for example '*.asp' "
         "or '2024/*'",
     )
+    parser.add_argument(
+        "--by-site",
+        action="store_true",
+        help="read the input twice, and first count on how many pages of its site each line "
+        "stands: what stands on many is less likely the article. For crawls of three pages a site "
+        "or more; the site is the host in the field url, or the folder below PATH of a page's file",
+    )
     _add_jobs(parser)
     parser.add_argument(
         "--strict", action="store_true", help="stop at the first page that cannot be cleaned"
@@ -450,7 +457,7 @@ def _clean_batch(args: argparse.Namespace, how: Cleaning) -> int:
     try:
         done = batch.run(
             args.paths, args.output, how, jobs=args.jobs, pattern=args.pattern,
-            strict=args.strict, tell=_inform, show=True,
+            strict=args.strict, by_site=args.by_site, tell=_inform, show=True,
         )  # fmt: skip
     except (batch.BatchError, ImportError) as error:
         raise InputError(str(error)) from None

@@ -90,7 +90,7 @@ class LabelledPage:
 
         Pages of one site look alike: they go to training or to testing together.
         """
-        return self.head.get("site") or _host(self.head.get("url", "")) or self.name
+        return self.head.get("site") or site_of(self.head.get("url", "")) or self.name
 
 
 def read(path: str | os.PathLike[str]) -> LabelledPage:
@@ -316,7 +316,10 @@ def _filled(lines: Sequence[str]) -> list[bool]:
     return filled.tolist()
 
 
-def _host(url: str) -> str:
+def site_of(url: object) -> str:
+    """The host that an address names, without "www."; "" where there is none."""
+    if not isinstance(url, str):
+        return ""
     try:
         host = urlsplit(url if "//" in url else f"//{url}").hostname or ""
     except ValueError:

@@ -25,6 +25,7 @@ from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 from clutter.cleaning import Cleaning, CleaningError, Content
+from clutter.labelled import site_of
 
 if TYPE_CHECKING:
     import pyarrow
@@ -142,7 +143,7 @@ def read(path: str, kind: str, start: int, how: Cleaning) -> Iterator[Items]:
 
 def records(kind: str, raw: Any, how: Cleaning) -> list[Record]:
     """The pages of the numbered items that ``read`` gave ("jsonl", "warc"), or, of kind "page",
-    of numbered pairs (path, the path as it was named)."""
+    of numbered triples: path, the path as it was named, site."""
     return [_MAKE[kind](item, how) for _, item in raw]
 
 
@@ -238,17 +239,19 @@ def _json_record(line: bytes, how: Cleaning) -> Record:
     data = fields.pop(source)
     if data is not None and not isinstance(data, str):
         return Record(fields, error=f"the field {source!r} holds no text")
-    return Record(fields, Content(data, how.is_html(source)))
+    return Record(fields, Content(data, how.is_html(source), site=site_of(fields.get("url"))))
 
 
 def _parquet(path: str, start: int, how: Cleaning) -> Iterator[Items]:
     _library("pyarrow", "Parquet")
     from pyarrow import parquet
 
+    from clutter.arrow import page_column
+
     size = os.path.getsize(path)
     # pages of columns are read as they are needed, not whole row groups ahead
     with parquet.ParquetFile(path, pre_buffer=False, buffer_size=1 << 20) as file:
-        how.field(file.schema_arrow.names)
+        page_column(file.schema_arrow, how)
         behind = 0
         for group in range(file.num_row_groups):
             size_of_it = file.metadata.row_group(group).num_rows
@@ -311,7 +314,8 @@ def _warc_record(item: _Response, how: Cleaning) -> Record:
     encoding = None
     if is_http:
         block, encoding = _http_body(block)
-    return Record(fields, Content(block, not kind.startswith("text/plain"), encoding))
+    is_html = not kind.startswith("text/plain")
+    return Record(fields, Content(block, is_html, encoding, site_of(fields["url"])))
 
 
 def _http_body(block: bytes) -> tuple[bytes, str | None]:
@@ -330,10 +334,10 @@ def _http_body(block: bytes) -> tuple[bytes, str | None]:
     raise ReadError("not HTTP")
 
 
-def _page_record(item: tuple[str, str], how: Cleaning) -> Record:
-    path, name = item
+def _page_record(item: tuple[str, str, str], how: Cleaning) -> Record:
+    path, name, site = item
     try:
-        return Record({"id": name}, Content(*read_page(path)))
+        return Record({"id": name}, Content(*read_page(path), site=site))
     except (ReadError, OSError) as error:
         return Record({"id": name}, error=getattr(error, "strerror", None) or str(error))
 

@@ -23,15 +23,18 @@ from typing import Any, Protocol, TypeVar
 from threadpoolctl import ThreadpoolController
 
 from clutter import output, records
-from clutter.cleaning import Cleaned, Cleaning, clean_many, count
+from clutter.cleaning import Cleaned, Cleaning, clean_many, count, text_of
 from clutter.cleaning import record as clean_record
+from clutter.repeats import Repeats, page_keys
+from clutter.repeats import load as load_repeats
 
 
 @dataclass(frozen=True)
 class Task:
     """Some records to clean, for another process: ``raw`` as records.py read them from the file
     ``name``, the first of them number ``first``. Their output has the form ``form``; without
-    one they are text, for the files ``targets``."""
+    one they are text, for the files ``targets``. ``repeats`` is the folder of what is known of
+    their sites, where that was counted."""
 
     kind: str
     name: str
@@ -39,6 +42,7 @@ class Task:
     first: int
     form: str | None
     targets: tuple[str, ...] = ()
+    repeats: str | None = None
 
 
 @dataclass(frozen=True)
@@ -65,18 +69,24 @@ class WorkersError(RuntimeError):
     """Other processes cannot be started."""
 
 
-def in_turn(steps: Iterator[S], how: Cleaning, work: str) -> Generator[tuple[S, Done]]:
-    """The results of steps, in order, by this process. ``work`` is a folder for what is not
-    written in full yet, on the disk of the output."""
+Work = Callable[[Task, Cleaning, str], Done]
+"""``clean`` or ``count_lines``: what is done to a task. The last argument is a folder for what is
+not written in full yet, on the disk of the output."""
+
+
+def in_turn(
+    steps: Iterator[S], function: Work, how: Cleaning, work: str
+) -> Generator[tuple[S, Done]]:
+    """The results of steps, in order, by this process."""
     threads = ThreadpoolController()
     for step in steps:
         with threads.limit(limits=1):
-            result = _clean(step.task, how, work) if step.task else Done()
+            result = function(step.task, how, work) if step.task else Done()
         yield step, result
 
 
 def in_processes(
-    steps: Iterator[S], how: Cleaning, work: str, jobs: int
+    steps: Iterator[S], function: Work, how: Cleaning, work: str, jobs: int
 ) -> Generator[tuple[S, Done]]:
     """The results of steps, in order, from ``jobs`` other processes. A step that kills its
     process is halved until it is known which record does it. Raises WorkersError."""
@@ -84,7 +94,7 @@ def in_processes(
     pool = _Pool(jobs)
 
     def submit(step: S) -> Future[Done] | None:
-        return None if step.task is None else pool.submit(_clean, step.task, how, work)
+        return None if step.task is None else pool.submit(function, step.task, how, work)
 
     try:
         while True:
@@ -98,7 +108,7 @@ def in_processes(
             except _DEATH:
                 assert step.task is not None
                 pool.end()
-                result = _alone(step.task, how, work)
+                result = _alone(step.task, function, how, work)
                 pool = _Pool(jobs)
                 ahead = deque([(later, submit(later)) for later, _ in ahead])
             yield step, result
@@ -164,18 +174,18 @@ def _begin() -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-def _alone(task: Task, how: Cleaning, work: str) -> Done:
+def _alone(task: Task, function: Work, how: Cleaning, work: str) -> Done:
     """The result of a task that may kill its process."""
     pool = _Pool(1)
     try:
-        return pool.submit(_clean, task, how, work).result()
+        return pool.submit(function, task, how, work).result()
     except _DEATH:
         pass
     finally:
         pool.end()
     parts = _halves(task)
     if parts:
-        return _joined([_alone(part, how, work) for part in parts])
+        return _joined([_alone(part, function, how, work) for part in parts])
     failure = _failure(task, 0, "it killed the process that cleaned it", {})
     return Done(errors=(failure,), counts={"errors": 1})
 
@@ -203,12 +213,25 @@ def _joined(results: Sequence[Done]) -> Done:
     return Done(b"".join([result.piece for result in results]), errors, dict(counts))
 
 
-def _clean(task: Task, how: Cleaning, work: str) -> Done:
+def count_lines(task: Task, how: Cleaning, work: str) -> Done:
+    """The keys of the lines of a task's records, for repeats.py."""
+    if task.kind == "parquet":
+        from clutter.arrow import contents
+
+        pages = contents(records.batch(task.raw), how)
+    else:
+        pages = [record.content for record in records.records(task.kind, task.raw, how)]
+    texts = [text_of(page, how) for page in pages]
+    keys = page_keys(texts, [page.site for page in pages])
+    return Done(keys.tobytes(), counts={"pages": len(pages)})
+
+
+def clean(task: Task, how: Cleaning, work: str) -> Done:
     """Clean the records of a task."""
     if task.kind == "parquet":
         return _clean_table(task, how)
     found = records.records(task.kind, task.raw, how)
-    cleaned = clean_many([record.content for record in found], how)
+    cleaned = clean_many([record.content for record in found], how, _repeats(task))
     results = [record.error or one for record, one in zip(found, cleaned, strict=True)]
     failed = [
         _failure(task, i, one, found[i].fields)
@@ -236,7 +259,7 @@ def _clean_table(task: Task, how: Cleaning) -> Done:
     from clutter.arrow import clean_batch
 
     assert task.form is not None
-    batch, counts = clean_batch(records.batch(task.raw), how)
+    batch, counts = clean_batch(records.batch(task.raw), how, _repeats(task))
     reasons = batch.column("error").to_pylist()
     named = [name for name in ("id", "url") if name in batch.schema.names]
     fields = batch.select(named).to_pylist()
@@ -247,6 +270,10 @@ def _clean_table(task: Task, how: Cleaning) -> Done:
     ]
     good = batch.filter(pa.array([reason is None for reason in reasons])).drop_columns(["error"])
     return Done(output.encode(good, task.form), tuple(failed), dict(counts))
+
+
+def _repeats(task: Task) -> Repeats | None:
+    return None if task.repeats is None else load_repeats(task.repeats)
 
 
 def _failure(task: Task, i: int, reason: str, fields: Mapping[str, Any]) -> dict[str, Any]:

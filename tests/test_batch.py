@@ -192,6 +192,79 @@ def test_processes_make_no_difference(crawl: Path, monkeypatch: pytest.MonkeyPat
     assert everything() == alone
 
 
+# repetition
+
+APPEAL = (
+    "Support our harbour and become a friend of the ferry today, it takes two minutes and helps."
+)
+
+
+@pytest.fixture
+def site(small_steps: None) -> str:
+    """Pages of two sites, and of none, of which one's have a sentence in common."""
+    with open("site.jsonl", "w") as file:
+        for i in range(12):
+            text = PAGE.format(i).replace("\nCopyright", f"\n{APPEAL}\n\nCopyright")
+            text = text.replace("two hundred", f"{i} hundred and {i}")
+            row = {"id": i, "url": f"http://www.example.org/{i}", "text": text}
+            file.write(json.dumps(row) + "\n")
+            for url in (f"http://{i}.example.com/", None):
+                file.write(json.dumps({"id": i, "url": url, "text": text}) + "\n")
+    return "site.jsonl"
+
+
+def test_what_stands_on_many_pages_of_a_site_is_less_likely_body(site: str) -> None:
+    run([site], "plain.jsonl", Cleaning(threshold=0.2))
+    run([site], "clean.jsonl", Cleaning(threshold=0.2), by_site=True)
+    plain, clean = rows("plain.jsonl"), rows("clean.jsonl")
+    assert all(APPEAL in row["text"] for row in plain)
+    for before, after in zip(plain, clean, strict=True):
+        if "www.example.org" in (before["url"] or ""):
+            assert after["text"] == before["text"].replace(APPEAL, "").strip()
+        else:
+            assert after == before
+
+
+@pytest.mark.parametrize("target", ["clean.jsonl", "folder"])
+def test_two_passes_are_gone_on_with_too(
+    site: str, monkeypatch: pytest.MonkeyPatch, target: str
+) -> None:
+    Path("right").mkdir()
+    how = Cleaning(threshold=0.2)
+    summary = run([site], f"right/{target}", how, by_site=True)
+    right = everything("right")
+    for calls in range(1, 40):
+        place = str(calls)
+        Path(place).mkdir()
+        with monkeypatch.context() as patch:
+            stopped(patch, "note", calls, late=True)
+            try:
+                run([site], f"{place}/{target}", how, by_site=True)
+            except Stop:
+                pass
+            else:
+                break
+        assert run([site], f"{place}/{target}", how, by_site=True).counts == summary.counts
+        assert everything(place) == right
+    assert calls > 20
+
+
+def test_two_passes_over_tables_and_by_processes(
+    site: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    parquet.write_table(pa.Table.from_pylist(rows(site)), "site.parquet")
+    how = Cleaning(threshold=0.2)
+    run([site], "clean.jsonl", how, by_site=True)
+    run(["site.parquet"], "table.jsonl", how, by_site=True)
+    assert rows("table.jsonl") == rows("clean.jsonl")
+    monkeypatch.setattr(batch, "SMALL", 0)
+    run([site], "processes.jsonl", how, by_site=True, jobs=2)
+    assert rows("processes.jsonl") == rows("clean.jsonl")
+
+
 # broken off and gone on with
 
 

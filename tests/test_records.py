@@ -97,7 +97,7 @@ def test_a_page_that_cannot_be_unpacked_says_so(tmp_path: Path, data: bytes, rea
 
 
 def test_a_page_that_is_gone_is_a_record_with_a_reason(tmp_path: Path) -> None:
-    [one] = records.records("page", [(0, (str(tmp_path / "a.txt"), "a.txt"))], HOW)
+    [one] = records.records("page", [(0, (str(tmp_path / "a.txt"), "a.txt", ""))], HOW)
     assert one.error == "No such file or directory"
     assert one.fields == {"id": "a.txt"}
 

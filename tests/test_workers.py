@@ -12,7 +12,7 @@ import pytest
 
 from clutter import records, workers
 from clutter.cleaning import Cleaning
-from clutter.workers import Done, Task, WorkersError, in_processes, in_turn
+from clutter.workers import Done, Task, WorkersError, clean, in_processes, in_turn
 
 HOW = Cleaning(threshold=0)
 
@@ -55,8 +55,8 @@ def ids(results: Iterator[tuple[One, Done]]) -> list[list[Any]]:
 
 def test_results_come_in_the_order_of_the_steps(tmp_path: Path) -> None:
     steps = [lines(*range(i, i + 40 - i)) if i % 3 else One(None) for i in range(30)]
-    alone = list(in_turn(iter(steps), HOW, str(tmp_path)))
-    others = list(in_processes(iter(steps), HOW, str(tmp_path), 2))
+    alone = list(in_turn(iter(steps), clean, HOW, str(tmp_path)))
+    others = list(in_processes(iter(steps), clean, HOW, str(tmp_path), 2))
     assert others == alone
     assert [step for step, _ in others] == steps
 
@@ -70,7 +70,7 @@ def test_steps_are_taken_as_they_are_needed(tmp_path: Path) -> None:
             taken += 1
             yield lines(i)
 
-    results = in_processes(steps(), HOW, str(tmp_path), 2)
+    results = in_processes(steps(), clean, HOW, str(tmp_path), 2)
     for _ in range(10):
         next(results)
     assert taken <= 10 + 2 * 2 + 2
@@ -84,7 +84,7 @@ def test_a_record_that_kills_its_process_is_the_only_one_lost(
     root = Path(workers.__file__).parent.parent
     monkeypatch.setenv("PYTHONPATH", f"{tmp_path}:{root}")
     steps = [lines(1, 2), lines(3, "deadly", 4, first=2), lines(5, "huge", first=5), lines(6)]
-    results = list(in_processes(iter(steps), HOW, str(tmp_path), 2))
+    results = list(in_processes(iter(steps), clean, HOW, str(tmp_path), 2))
     assert ids(iter(results)) == [[1, 2], [3, 4], [5], [6]]
     assert [result.errors for _, result in results] == [
         (),
@@ -113,15 +113,15 @@ def test_processes_that_cannot_begin_are_told(
     (tmp_path / "sitecustomize.py").write_text("import sys\nsys.exit(1)")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     with pytest.raises(WorkersError, match="no process can be started"):
-        list(in_processes(iter([lines(1)]), HOW, str(tmp_path), 2))
+        list(in_processes(iter([lines(1)]), clean, HOW, str(tmp_path), 2))
 
 
 def test_an_output_that_cannot_be_written_ends_the_work(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("words")
     (tmp_path / "file").touch()
-    raw = [(0, (str(tmp_path / "a.txt"), "a.txt"))]
+    raw = [(0, (str(tmp_path / "a.txt"), "a.txt", ""))]
     step = One(Task("page", "", raw, 0, None, (str(tmp_path / "file" / "a.txt"),)))
     with pytest.raises(OSError, match="Not a directory"):
-        list(in_turn(iter([step]), HOW, str(tmp_path)))
+        list(in_turn(iter([step]), clean, HOW, str(tmp_path)))
     with pytest.raises(OSError, match="Not a directory"):
-        list(in_processes(iter([step]), HOW, str(tmp_path), 1))
+        list(in_processes(iter([step]), clean, HOW, str(tmp_path), 1))

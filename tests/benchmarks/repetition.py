@@ -1,0 +1,156 @@
+"""What it brings to know how often a line stands on the pages of its site.
+
+    python tests/benchmarks/repetition.py --corpus DIR --base BASE
+
+README.md beside this file says what is measured and how.
+"""
+
+from __future__ import annotations
+
+import os
+
+os.environ |= dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+
+import argparse
+import gzip
+import json
+import sys
+import tempfile
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+import numpy as np
+from curves import FEWEST
+from pages import ROOT
+
+from clutter import LABELS, Model, Page, corpus, load
+from clutter.labelled import LabelledPage
+from clutter.repeats import Repeats, build, page_keys
+
+SEEN = (2, 3, 5, 10, 20, 0)
+"""Pages of a site that are seen; 0 for all."""
+
+DRAWS = 5
+"""Times that a site's pages are put into groups of so many."""
+
+Read = tuple[LabelledPage, Page]
+
+
+def answers(model: Model, pages: Sequence[LabelledPage], html: bool) -> list[Read]:
+    """The pages as a model reads them; from HTML those that have it."""
+    if not html:
+        found = model.label_many(page.text for page in pages)
+        return list(zip(pages, found, strict=True))
+    cut = [one for one in map(corpus.from_html, pages) if one is not None]
+    texts, markup = [page.text for page, _ in cut], [marks for _, marks in cut]
+    found = model.label_marked(texts, markup)
+    return list(zip([page for page, _ in cut], found, strict=True))
+
+
+def wrong(page: LabelledPage, answer: Page) -> np.ndarray:
+    """Characters kept or dropped wrongly, lines labelled wrongly, and all of both."""
+    labels = np.array(page.labels)[answer.number - 1]
+    known = np.isin(labels, LABELS)
+    kept = answer.probabilities[:, :2].sum(axis=1) >= 0.5  # body and title
+    size = (answer.end - answer.start) * known
+    guess = np.array(LABELS)[answer.probabilities.argmax(axis=1)]
+    others = kept != np.isin(labels, LABELS[:2])
+    return np.array([size[others].sum(), (guess != labels)[known].sum(), size.sum(), known.sum()])
+
+
+def measure(sites: dict[str, list[Read]], seen: int, folder: Path) -> np.ndarray:
+    """Errors of each site before and after: (sites, 2, 4). Each group of pages counts as a site of
+    its own, so that one table holds them all."""
+    groups: list[list[tuple[str, Read]]] = []
+    for site, pages in sites.items():
+        for draw in range(DRAWS if seen else 1):
+            order = np.random.default_rng(draw).permutation(len(pages)).tolist()
+            size = seen or len(pages)
+            for first in range(0, len(pages) - size + 1, size):
+                some = order[first : first + size]
+                groups.append([(site, pages[i]) for i in some])
+    names = [f"group{i}" for i in range(len(groups))]
+    part = folder / "part"
+    with open(part, "wb") as file:
+        for name, group in zip(names, groups, strict=True):
+            texts = [answer.text for _, (_, answer) in group]
+            page_keys(texts, [name] * len(texts)).tofile(file)
+    build(part, folder)
+    repeats = Repeats(folder)
+    sums: dict[str, np.ndarray] = defaultdict(lambda: np.zeros((2, 4)))
+    for name, group in zip(names, groups, strict=True):
+        for site, (page, answer) in group:
+            if not set(page.labels) & set(LABELS):
+                continue
+            weighed = Page(
+                answer.text, answer.number, answer.start, answer.end, answer.probabilities.copy()
+            )
+            repeats.weigh(weighed, name)
+            sums[site] += np.array([wrong(page, answer), wrong(page, weighed)])
+    return np.array([value for value in sums.values() if value[0, 2] and value[0, 3]])
+
+
+def report(title: str, sites: dict[str, list[Read]]) -> None:
+    print(f"\n{title}\n")
+    print("| pages seen | sites | characters wrong | with counts | sites better, worse "
+          "| lines wrong | with counts |")  # fmt: skip
+    print("|---|---|---|---|---|---|---|")
+    for seen in SEEN:
+        some = {site: pages for site, pages in sites.items() if len(pages) >= max(seen, 2)}
+        with tempfile.TemporaryDirectory() as folder:
+            sums = measure(some, seen, Path(folder))
+        if not len(sums):
+            continue
+        shares = sums[:, :, :2] / sums[:, :, 2:]
+        characters, lines = shares.mean(axis=0).T
+        change = shares[:, 1, 0] - shares[:, 0, 0]
+        print(
+            f"| {seen or 'all'} | {len(sums)} | {characters[0]:.2%} | {characters[1]:.2%} "
+            f"| {(change < 0).sum()}, {(change > 0).sum()} | {lines[0]:.2%} | {lines[1]:.2%} |",
+            flush=True,
+        )
+
+
+def by_site(pages: Sequence[Read]) -> dict[str, list[Read]]:
+    found: dict[str, list[Read]] = defaultdict(list)
+    for page, answer in pages:
+        if ":" not in page.site:  # bundles of pages whose sites are not known
+            found[page.site].append((page, answer))
+    return found
+
+
+def all_dev(folder: str, standoff: dict[str, list[tuple[str, str]]]) -> list[LabelledPage]:
+    """All dev pages; those without labels, which are only counted, have "?" on each line."""
+    labelled = {page.name: page for page in corpus.read_pages(folder, "dev", standoff)}
+    found = []
+    with gzip.open(Path(folder, "dev.jsonl.gz"), "rt", encoding="utf-8") as file:
+        for row in map(json.loads, file):
+            lines = tuple(" ".join(line["text"].splitlines()) for line in row["lines"])
+            head = {"site": row["site"], "html": str(Path(folder, "html", row["html"]).resolve())}
+            page = LabelledPage(row["id"], head, lines, ("?",) * len(lines))
+            found.append(labelled.get(row["id"], page))
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="What repetition on a site's pages brings.")
+    parser.add_argument("--corpus", required=True, help="the corpus folder")
+    parser.add_argument("--base", required=True, help="the base of curves.py")
+    args = parser.parse_args()
+    standoff = corpus.read_standoff([ROOT / "labelled"])
+    train = corpus.read_pages(args.corpus, "train", standoff)
+    sites = by_site(answers(Model.load(args.base), train, html=False))
+    report(
+        "Train sites that the base has not seen, text",
+        {site: pages for site, pages in sites.items() if len(pages) >= FEWEST},
+    )
+    dev = all_dev(args.corpus, standoff)
+    for title, html in (("Dev sites, text", False), ("Dev sites, HTML", True)):
+        report(title, by_site(answers(load(), dev, html)))
+
+
+if __name__ == "__main__":
+    main()
