@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import contextlib
 import fnmatch
+import hashlib
 import itertools
 import json
 import os
@@ -25,20 +26,18 @@ import sys
 import threading
 import time
 import zlib
-from array import array
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import numpy as np
-
 import clutter
 from clutter import output, records, repeats, workers
 from clutter.cleaning import Cleaning, load_model
 from clutter.labelled import files_below, replacing, utf8
 from clutter.page import LABELS
+from clutter.repeats import by_top_bits
 from clutter.workers import Done, Task, WorkersError
 
 SMALL = 1_000_000
@@ -161,7 +160,7 @@ def run(
     """
     place = _Place(target)
     settings = _settings(inputs, how, pattern) | {"by site": by_site}
-    load_model(how)  # what is wrong with it is told now, and once
+    _ = load_model(how).html  # what is wrong with a model is told now, and once
     place.work.mkdir(parents=True, exist_ok=True)
     with place.locked(), _ending_by_exception():
         state = place.state(settings)
@@ -272,9 +271,10 @@ def _list_files(inputs: Sequence[str], pattern: str | None, place: _Place, how: 
     Raises BatchError where there is none, or where two would be written to one place.
     """
     suffix = _suffix(how)
-    inputs_of_it, targets = array("q"), array("q")
     total = 0
-    with replacing(place.listing) as file:
+    # by their hashes, on disk: the names of a million files are not held
+    hashes = place.work / "hashes"
+    with replacing(place.listing) as file, open(hashes, "wb") as names:
         for listed in _files(inputs, pattern, place):
             if place.form is None:
                 is_page = records.kind_of(listed.name) == "page"
@@ -283,25 +283,37 @@ def _list_files(inputs: Sequence[str], pattern: str | None, place: _Place, how: 
                 if not (is_page or place.existed) and place.target.suffix:
                     forms = ", ".join(output.FORMS)
                     raise BatchError(f"{place.target}: records go to {forms}, or to a folder")
-                inputs_of_it.append(hash(os.path.abspath(listed.path)))
-                targets.append(hash(os.path.abspath(place.target_of(listed, suffix))))
+                for path in (listed.path, place.target_of(listed, suffix)):
+                    names.write(_hash(path))
             total += listed.size
             row = [listed.path, listed.name, listed.place, listed.size]
             file.write(json.dumps(row).encode() + b"\n")
         if not file.tell():
             wanted = f"file like {pattern}" if pattern else "file of pages or records"
             raise BatchError(f"{_shown(', '.join(inputs))}: no {wanted} in this folder or below")
-    sources, found = np.array(inputs_of_it, np.int64), np.sort(np.array(targets, np.int64))
-    # by their hashes: the names of a million files are not held
-    twice = {*found[1:][found[1:] == found[:-1]].tolist()}
-    over = {*np.intersect1d(sources, found).tolist()}
-    for listed, _ in _listed(place, 0) if twice or over else ():
-        target = place.target_of(listed, suffix)
-        if hash(os.path.abspath(target)) in over:
-            raise BatchError(f"{_shown(target)}: is the input too; write to another folder")
-        if hash(os.path.abspath(target)) in twice:
-            raise BatchError(f"{_shown(target)}: two pages would be written here")
+    _refuse_twice(place, hashes, suffix)
     return total
+
+
+def _refuse_twice(place: _Place, hashes: Path, suffix: str) -> None:
+    """Raise BatchError where a file is the output of two inputs, or of one and an input too."""
+    twice = set()
+    for some in by_top_bits(hashes, place.work):
+        some.sort()
+        twice |= {one.tobytes() for one in some[1:][some[1:] == some[:-1]]}
+    if not twice:
+        return
+    listed = [one for one, _ in _listed(place, 0)]
+    inputs = {_hash(one.path) for one in listed}
+    for target in (place.target_of(one, suffix) for one in listed):
+        if _hash(target) in twice & inputs:
+            raise BatchError(f"{_shown(target)}: is the input too; write to another folder")
+        if _hash(target) in twice:
+            raise BatchError(f"{_shown(target)}: two pages would be written here")
+
+
+def _hash(path: str) -> bytes:
+    return hashlib.blake2b(os.fsencode(os.path.abspath(path)), digest_size=8).digest()
 
 
 def _files(inputs: Sequence[str], pattern: str | None, place: _Place) -> Iterator[Listed]:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from clutter.labelled import LINE_BREAK, unknown_label, utf8
-from clutter.model import Model, load
+from clutter.model import Model, ModelError, load
 from clutter.page import KEPT, LABELS, Line, Page
 
 if TYPE_CHECKING:
@@ -182,7 +182,7 @@ def clean_many(
                     found[i] = str(answer)
                 else:
                     found[i] = _cleaned(answer, contents[i], how, repeats)
-    except (ImportError, MemoryError):
+    except (ImportError, MemoryError, ModelError, OSError):  # which no other page would change
         raise
     except Exception as error:
         # nobody has seen a page yet that does this, but there are many pages

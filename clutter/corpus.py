@@ -30,6 +30,7 @@ from typing import Any
 from clutter.labelled import UNLABELLED, LabelledPage
 from clutter.markup import Markup
 from clutter.page import LABELS
+from clutter.records import ReadError, read_page
 
 
 class CorpusError(ValueError):
@@ -120,10 +121,9 @@ def from_html(page: LabelledPage) -> tuple[LabelledPage, Markup] | None:
     from clutter import html
 
     path = Path(page.name).parent / name
-    data = path.read_bytes()
     try:
-        cut = html.read(gzip.decompress(data) if path.suffix == ".gz" else data)
-    except (html.HtmlError, gzip.BadGzipFile, EOFError, zlib.error) as error:
+        cut = html.read(read_page(str(path))[0])
+    except (html.HtmlError, ReadError) as error:
         raise CorpusError(f"{path}: {error}") from None
     lines = tuple(cut.text.split("\n"))
     return replace(page, lines=lines, labels=carry_to(lines, page), guesses={}), cut.markup

@@ -267,13 +267,20 @@ def files_below(
 
     Raises OSError where a folder cannot be read.
     """
+    names, folders = [], set()
     with os.scandir(folder) as found:
-        entries = sorted((entry.name, entry.is_dir(follow_symlinks=False)) for entry in found)
-    for name, is_folder in entries:
+        for entry in found:
+            if entry.is_dir(follow_symlinks=False):
+                folders.add(entry.name)
+            elif not entry.name.endswith(suffix):
+                continue
+            names.append(entry.name)
+    names.sort()
+    for name in names:
         path = os.path.join(folder, name)
-        if is_folder:
+        if name in folders:
             yield from files_below(path, suffix)
-        elif name.endswith(suffix) and os.path.isfile(path):
+        elif os.path.isfile(path):
             yield path
 
 

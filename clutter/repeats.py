@@ -70,17 +70,18 @@ def page_keys(texts: Sequence[str], sites: Sequence[str]) -> Keys:
 def build(part: Path, folder: Path) -> None:
     """Count the keys that stand in a file, and write those that count, with their numbers,
     to a folder. Raises OSError."""
-    bits = min(max(part.stat().st_size // 8 // _PART, 1).bit_length(), 8)
     with replacing(folder / "keys") as keys, replacing(folder / "counts") as counts:
-        for some in _by_top_bits(part, folder, bits):
+        for some in by_top_bits(part, folder):
             key, count = np.unique(some, return_counts=True)
             often = count >= PAGES
             key[often].tofile(keys)
             count[often].astype(np.uint32).tofile(counts)
 
 
-def _by_top_bits(part: Path, folder: Path, bits: int) -> Iterator[Keys]:
-    """The keys of a file, some at a time: those with the same top bits together, in order."""
+def by_top_bits(part: Path, folder: Path) -> Iterator[Keys]:
+    """The keys of a file, some at a time: those with the same top bits together, in order, so
+    that equal keys come together. ``folder`` is for files on the way. Raises OSError."""
+    bits = min(max(part.stat().st_size // 8 // _PART, 1).bit_length(), 8)
     sorted_out = folder / "keys-by-bits"
     sorted_out.mkdir(exist_ok=True)
     files = [open(sorted_out / str(i), "wb") for i in range(1 << bits)]  # noqa: SIM115

@@ -164,6 +164,23 @@ def test_a_table_stays_a_table(small_steps: None) -> None:
     assert [row["n"] for row in rows("clean.jsonl")] == [0, 1, 2, 3, 4, 6, 7, 8, 9]
 
 
+def test_a_table_gives_the_records_that_cluster_engines_give(small_steps: None) -> None:
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    from clutter.arrow import clean_table
+
+    pages = [f"<h1>Ferry {i}</h1><p>{PAGE.format(i)}" for i in range(20)]
+    pages[7] = ""
+    table = pa.table({"id": [*range(20)], "title": ["mine"] * 20, "html": [*pages[:19], None]})
+    parquet.write_table(table, "a.parquet")
+    run(["a.parquet"], "clean.parquet", Cleaning())
+    records = clean_table(table, Cleaning()).to_pylist()
+    good = [{k: v for k, v in x.items() if k != "error"} for x in records if not x["error"]]
+    assert len(good) == 19
+    assert parquet.read_table("clean.parquet").to_pylist() == good
+
+
 def test_a_pattern_says_what_is_read(crawl: Path) -> None:
     run(["crawl"], "clean", ALL, pattern="part0/*")
     assert sorted(everything("clean")) == [f"part0/{i}.txt" for i in (0, 2, 4, 6)]

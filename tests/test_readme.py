@@ -1,11 +1,14 @@
-"""What README.md says to scrapers: its examples run as they stand there, and a model may be
-shared between threads and let go of."""
+"""What README.md says of crawls and to scrapers: its examples run as they stand there, and a model
+may be shared between threads and let go of."""
 
 from __future__ import annotations
 
 import gc
+import glob
+import gzip
 import json
 import os
+import shlex
 import subprocess
 import sys
 import weakref
@@ -19,7 +22,7 @@ from served import PAGES, serving
 pytest.importorskip("turbohtml", reason="needs the extra clutter[html]")
 
 import clutter
-from clutter import Model
+from clutter import Model, cli
 
 SECTION = "In a scraper"
 
@@ -79,3 +82,38 @@ def test_a_model_that_nobody_holds_is_gone_though_its_pages_are_kept(tmp_path: P
     gc.collect()
     assert [ref() for ref in held] == [None, None]
     assert all(page.lines for page in pages)
+
+
+# whole crawls
+
+
+def test_the_commands_for_whole_crawls_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pa = pytest.importorskip("pyarrow")
+    pytest.importorskip("fastwarc")
+    from pyarrow import parquet
+
+    monkeypatch.chdir(tmp_path)
+    page = "<p>The ferry was back at the quay on Monday morning, three weeks after the storm."
+    for folder in ("pages", "crawl", "tables", "site"):
+        Path(folder).mkdir()
+    Path("pages/a.html").write_text(page)
+    Path("site/a.asp").write_text(f"<html>{page}")
+    with gzip.open("pages.jsonl.gz", "wt") as rows:
+        rows.write(json.dumps({"content": page}) + "\n")
+    parquet.write_table(pa.table({"body": [page]}), "tables/a.parquet")
+    head = "WARC/1.0\r\nWARC-Type: resource\r\nContent-Type: text/html\r\nContent-Length"
+    with gzip.open("crawl/a.warc.gz", "wt", newline="") as archive:
+        archive.write(f"{head}: {len(page)}\r\n\r\n{page}\r\n\r\n")
+    lines = readme.block("Whole crawls").splitlines()
+    assert len(lines) > 5
+    for line in lines:
+        words = shlex.split(line, comments=True)
+        words = [name for word in words for name in (sorted(glob.glob(word)) or [word])]
+        assert words[0] == "clutter"
+        assert cli.main(words[1:]) == 0
+        assert capsys.readouterr().err.startswith("1 page, 0 errors, ")
+    assert sorted(os.listdir("clean")) == ["a.asp", "a.parquet", "a.txt"]
+    [record] = parquet.read_table("crawl.parquet").to_pylist()
+    assert record["text"] == page.removeprefix("<p>")

@@ -1,0 +1,180 @@
+"""``clutter clean`` on whole folders: pages a second by processes, against trafilatura's command,
+and the memory it takes for ten times as many pages.
+
+    python tests/benchmarks/batch.py [--corpus DIR]
+
+README.md beside this file says what is measured and how.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from pages import CORPUS, ROOT, read_pages
+
+PAGES = 1500
+"""Pages of HTML that are cleaned for speed."""
+
+ROUNDS = 3
+SIZES = (10_000, 100_000)
+"""Pages that memory is measured over."""
+
+
+def start(command: Sequence[str]) -> subprocess.Popen[bytes]:
+    env = os.environ | {"PYTHONPATH": str(ROOT)}
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    return subprocess.Popen(command, env=env, start_new_session=True, **quiet)
+
+
+def clean(source: Path, output: Path, jobs: int) -> list[str]:
+    command = [sys.executable, "-m", "clutter", "clean", str(source), "-o", str(output)]
+    return [*command, "--jobs", str(jobs)]
+
+
+def seconds(command: Sequence[str], output: Path) -> float:
+    """How long a command takes, from nothing to its end."""
+    begin = time.perf_counter()
+    assert start(command).wait() == 0, command
+    spent = time.perf_counter() - begin
+    if output.is_dir():
+        shutil.rmtree(output)
+    else:
+        output.unlink()
+    return spent
+
+
+def speed(source: Path, scratch: Path, pages: int, against: bool) -> None:
+    """Commands in turn on one folder, the median of the rounds."""
+    out = scratch / "out"
+    commands = {
+        "clutter, 1 process": clean(source, out, 1),
+        "clutter, 2 processes": clean(source, out, 2),
+    }
+    trafilatura = shutil.which("trafilatura", path=str(Path(sys.executable).parent))
+    if against and trafilatura:
+        folders = ["--input-dir", str(source), "--output-dir", str(out)]
+        for jobs in (1, 2):
+            name = f"trafilatura, {jobs} process{'es' if jobs > 1 else ''}"
+            commands[name] = [trafilatura, *folders, "--parallel", str(jobs)]
+    spent: dict[str, list[float]] = {name: [] for name in commands}
+    for _ in range(ROUNDS):
+        for name, command in commands.items():
+            spent[name].append(seconds(command, out))
+    for name, some in spent.items():
+        rates = [pages / value for value in some]
+        print(
+            f"  {name}: {statistics.median(rates):.0f} pages/s ({min(rates):.0f}-{max(rates):.0f})"
+        )
+    one, two, *others = spent.values()
+    ratios = [a / b for a, b in zip(one, two, strict=True)]
+    middle = statistics.median(ratios)
+    print(f"  2 processes: {middle:.2f} times 1 ({min(ratios):.2f}-{max(ratios):.2f})")
+    for mine, other, jobs in zip((one, two), others, (1, 2), strict=False):
+        ratios = [b / a for a, b in zip(mine, other, strict=True)]
+        print(f"  clutter: {statistics.median(ratios):.1f} times trafilatura, jobs {jobs}")
+    sys.stdout.flush()
+
+
+def processes(group: int) -> Iterator[int]:
+    """The processes of a session that was started as a group of its own."""
+    for entry in os.scandir("/proc"):
+        if entry.name.isdigit():
+            try:
+                fields = Path(entry.path, "stat").read_text().rpartition(")")[2].split()
+            except OSError:
+                continue
+            if int(fields[3]) == group:
+                yield int(entry.name)
+
+
+def peak(command: Sequence[str]) -> tuple[float, float]:
+    """The most memory that all processes of a command have together, in MB, what they share
+    counted once; and how long it took."""
+    begin = time.perf_counter()
+    run = start(command)
+    most = 0.0
+    while run.poll() is None:
+        total = 0
+        for number in processes(run.pid):
+            try:
+                rows = Path(f"/proc/{number}/smaps_rollup").read_text().splitlines()
+            except OSError:
+                continue
+            total += sum(int(row.split()[1]) for row in rows if row.startswith("Pss:"))
+        most = max(most, total / 1000)
+        time.sleep(0.1)
+    assert run.returncode == 0
+    return most, time.perf_counter() - begin
+
+
+def memory(scratch: Path) -> None:
+    """The same pages over and over: as many files, and as many records of one file."""
+    texts = [text[:2000] for text in read_pages(2).texts]
+    for kind in ("folder to folder", "folder to .jsonl", ".jsonl.gz to .parquet"):
+        for size in SIZES:
+            source, out = scratch / "in", scratch / "out"
+            if kind.startswith("folder"):
+                for i in range(size):
+                    file = source / f"{i % 10}" / f"{i:06}.txt"
+                    file.parent.mkdir(parents=True, exist_ok=True)
+                    file.write_text(texts[i % len(texts)], encoding="utf-8", errors="replace")
+            else:
+                source = scratch / "in.jsonl.gz"
+                with gzip.open(source, "wt", 1, encoding="utf-8", errors="replace") as rows:
+                    for i in range(size):
+                        rows.write(json.dumps({"id": i, "text": texts[i % len(texts)]}) + "\n")
+            if not kind.endswith("folder"):
+                out = scratch / ("out" + kind.rpartition(" ")[2])
+            megabytes, spent = peak(clean(source, out, 2))
+            print(f"  {kind}, {size:,} pages: peak {megabytes:.0f} MB, {size / spent:.0f} pages/s")
+            sys.stdout.flush()
+            for path in (source, out):
+                if path.is_dir():
+                    shutil.rmtree(path)
+                else:
+                    path.unlink()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Speed and memory of clutter clean on folders.")
+    parser.add_argument("--corpus", default=str(CORPUS), help="the corpus folder, for its HTML")
+    parser.add_argument("--only", choices=("speed", "memory"), help="one of the two")
+    args = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        scratch = Path(folder)
+        html = sorted(Path(args.corpus, "html").rglob("*.html.gz"))[:PAGES]
+        if html and args.only != "memory":
+            source = scratch / "html"
+            source.mkdir()
+            for file in html:
+                (source / file.stem).write_bytes(gzip.decompress(file.read_bytes()))
+            print(f"HTML, {len(html):,} pages to a folder")
+            speed(source, scratch, len(html), against=True)
+            shutil.rmtree(source)
+        if args.only != "memory":
+            source = scratch / "text.jsonl"
+            texts = read_pages(60).texts
+            with open(source, "w", encoding="utf-8", errors="replace") as rows:
+                rows.writelines(json.dumps({"text": text}) + "\n" for text in texts)
+            print(f"text, {len(texts):,} records of .jsonl to a folder")
+            speed(source, scratch, len(texts), against=False)
+        if args.only != "speed":
+            print("memory, 2 processes")
+            memory(scratch)
+
+
+if __name__ == "__main__":
+    main()
