@@ -85,8 +85,8 @@ class Step:
 class State:
     """How far a run is: where its next step begins, the bytes it has written to the unfinished
     output and to the errors, and the counts; and which run it is, on ``total`` bytes of input.
-    ``finishing`` is the file that is being given its name; ``counting`` is the first of two
-    passes, which counts lines by site."""
+    ``finishing`` is the file that is being given its name, and the run is ``whole`` when all
+    steps are done; ``counting`` is the first of two passes, which counts lines by site."""
 
     settings: dict[str, Any]
     counting: bool = False
@@ -98,6 +98,7 @@ class State:
     written: int = 0
     errors: int = 0
     finishing: str | None = None
+    whole: bool = False
     counts: dict[str, int] = field(default_factory=dict)
 
 
@@ -286,7 +287,7 @@ def _list_files(inputs: Sequence[str], pattern: str | None, place: _Place, how: 
                 for path in (listed.path, place.target_of(listed, suffix)):
                     names.write(_hash(path))
             total += listed.size
-            row = [listed.path, listed.name, listed.place, listed.size]
+            row = [os.path.abspath(listed.path), listed.name, listed.place, listed.size]
             file.write(json.dumps(row).encode() + b"\n")
         if not file.tell():
             wanted = f"file like {pattern}" if pattern else "file of pages or records"
@@ -423,20 +424,28 @@ class _Writer:
         counts = Counter(state.counts)
         counts.update(result.counts)
         counts["errors"] += step.error is not None
-        state.counts = dict(counts)
-        state.written += len(result.piece)
-        state.errors += len(rows)
-        state.offset, state.record = step.offset, step.record
-        state.done, state.read = step.done, step.read
+        # at once: ^C may come at any moment, and then the state is noted as it is
+        vars(state).update(
+            counts=dict(counts),
+            written=state.written + len(result.piece),
+            errors=state.errors + len(rows),
+            offset=step.offset,
+            record=step.record,
+            done=step.done,
+            read=step.read,
+        )
         if step.ends is not None:
-            state.finishing = step.ends
+            self.end(step.ends)
+        elif time.monotonic() - self.noted > EVERY:
             self.note()
-            self.part.close()
-            _finish(self.place, state)
-            state.finishing, state.written = None, 0
-            self.part = _cut(self.place.part, 0)
-        if time.monotonic() - self.noted > EVERY or step.ends is not None:
-            self.note()
+
+    def end(self, target: str) -> None:
+        """Give the file of records its name, and begin another."""
+        self.state.finishing = os.path.abspath(target)
+        self.note()
+        self.part.close()
+        _finish(self.place, self.state)
+        self.part = _cut(self.place.part, 0)
 
     def note(self) -> None:
         """Note how far the run is, once that is on disk."""
@@ -463,12 +472,9 @@ def _go(place: _Place, state: State, how: Cleaning, jobs: int, strict: bool, sho
         place.save(state)
     if state.finishing is not None:
         _finish(place, state)
-    if state.finishing is None or place.form is None:
-        if state.finishing is not None:
-            state.finishing, state.written = None, 0
+    if not state.whole:
         _take_steps(place, state, how, jobs, strict, show)
-        if place.form is not None:
-            _finish(place, state)
+        _finish(place, state)
     if not state.errors:
         place.errors.unlink(missing_ok=True)
     place.note.unlink()
@@ -494,8 +500,9 @@ def _take_steps(
                     raise BatchError(_sentence(failed[0]))
                 writer.add(step, result)
                 bar()
-        if place.form is not None and not state.counting:
-            state.finishing = str(place.target)
+        if not state.counting:
+            finishing = os.path.abspath(place.target) if place.form else None
+            vars(state).update(finishing=finishing, whole=True)
         writer.note()
     except WorkersError as error:
         raise BatchError(str(error)) from None
@@ -509,11 +516,16 @@ def _take_steps(
 
 
 def _finish(place: _Place, state: State) -> None:
-    """Give a file of records its name, if that was not done before."""
-    target = Path(state.finishing or "")
+    """Give a file of records its name, if that was not done before, and note that it has it."""
+    if state.finishing is None:
+        return
+    target = Path(state.finishing)
     if place.part.exists():
         target.parent.mkdir(parents=True, exist_ok=True)
         output.finish(place.part, target, output.form_of(target.name) or "")
+    vars(state).update(finishing=None, written=0)
+    # before there is another part, which would be taken for this one
+    place.save(state)
 
 
 def _cut(path: Path, size: int) -> BinaryIO:

@@ -51,6 +51,7 @@ def small_steps(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(records, "ROWS", 3)
     monkeypatch.setattr(batch, "EVERY", 0.0)
+    monkeypatch.setattr(os, "fsync", lambda file: None)  # slow, and no test cuts the power
 
 
 @pytest.fixture
@@ -285,30 +286,48 @@ def test_two_passes_over_tables_and_by_processes(
 # broken off and gone on with
 
 
-class Stop(Exception):
+class Stop(BaseException):
     """Ends a run at a point, as a kill does."""
 
 
+POINTS = {
+    "add": batch._Writer,
+    "note": batch._Writer,
+    "save": batch._Place,
+    "_finish": batch,
+    "_cut": batch,
+    "finish": output,
+}
+"""What a run does, between which it can be killed."""
+
+
 def stopped(monkeypatch: pytest.MonkeyPatch, name: str, calls: int, late: bool) -> None:
-    """Let a run end at the n-th call of a function, before or after it does its work, with no
-    more time than a kill leaves."""
-    module, function = (output, name) if hasattr(output, name) else (batch._Writer, name)
-    work = getattr(module, function)
+    """Let a run end at the n-th call of a function, before or after it does its work, and do none
+    of these things any more: a kill leaves no time to tidy up."""
+    left = calls
 
-    def wrapper(*args: Any) -> Any:
-        nonlocal calls
-        calls -= 1
-        if calls == 0 and not late:
-            raise Stop
-        result = work(*args)
-        if calls == 0:
-            raise Stop
-        return result
+    def wrapped(function: str) -> Any:
+        work = getattr(POINTS[function], function)
 
-    monkeypatch.setattr(module, function, wrapper)
+        def wrapper(*args: Any) -> Any:
+            nonlocal left
+            left -= function == name
+            if left < 0 or (left == 0 and function == name and not late):
+                left = -1
+                raise Stop
+            result = work(*args)
+            if left == 0 and function == name:
+                left = -1
+                raise Stop
+            return result
+
+        return wrapper
+
+    for function, owner in POINTS.items():
+        monkeypatch.setattr(owner, function, wrapped(function))
 
 
-@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("target", ["clean.jsonl", "clean.parquet", "folder"])
 def test_a_run_that_is_killed_anywhere_goes_on_to_the_same_end(
     crawl: Path, monkeypatch: pytest.MonkeyPatch, target: str
 ) -> None:
@@ -316,7 +335,7 @@ def test_a_run_that_is_killed_anywhere_goes_on_to_the_same_end(
     summary = run(["crawl"], f"right/{target}", ALL)
     right = everything("right")
     stops = 0
-    for name in ("add", "note", "finish"):
+    for name in POINTS:
         for late in (False, True):
             for calls in range(1, 30):
                 place = f"{name}-{late}-{calls}"
@@ -360,6 +379,22 @@ def test_what_comes_in_after_the_start_is_for_another_run(
     Path("crawl/part0/00.txt").write_text("new")
     again(crawl, "clean.jsonl")
     assert Path("clean.jsonl").read_bytes() == Path("right.jsonl").read_bytes()
+
+
+def test_a_run_goes_on_from_wherever_it_is_asked_to(
+    crawl: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("right").mkdir()
+    again(crawl, "right/clean.jsonl")
+    for name in ("add", "finish"):
+        with monkeypatch.context() as patch:
+            stopped(patch, name, 1, late=False)
+            with pytest.raises(Stop):
+                again(crawl, "clean.jsonl")
+    monkeypatch.chdir("right")
+    target = Path("../clean.jsonl")
+    again(Path("../crawl"), str(target))
+    assert target.read_bytes() == Path("clean.jsonl").read_bytes()
 
 
 def broken_off(crawl: Path, monkeypatch: pytest.MonkeyPatch) -> None:
