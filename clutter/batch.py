@@ -192,8 +192,7 @@ class _Place:
             self.work = real / ".unfinished"
         else:
             self.work = real.with_name(real.name + ".unfinished")
-        stem = real.name.removesuffix(self.form or "")
-        self.errors = self.target.parent / (stem + ".errors.jsonl")
+        self.errors = self.target.parent / (real.name + ".errors.jsonl")
         self.part = self.work / "part"
         self.listing = self.work / "files"
         self.note = self.work / "state.json"

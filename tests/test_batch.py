@@ -103,14 +103,14 @@ def test_a_folder_of_everything_becomes_one_file_of_records(crawl: Path) -> None
     assert found[1]["title"] == clutter.load().label(PAGE.format(2)).title
     assert done.counts["pages"] == 18
     assert done.counts["errors"] == 2
-    assert rows("clean.errors.jsonl") == [
+    assert rows("clean.jsonl.errors.jsonl") == [
         {"file": "crawl/part1/more.jsonl.gz", "record": 5, "id": 4,
          "error": "no field 'html' or 'text'; there are: id; text or html names the right one"},
         {"file": "crawl/part1/wrong.txt",
          "error": "not UTF-8: byte 0xe9 at position 3; name the right encoding, for example "
          "cp1252"},
     ]  # fmt: skip
-    assert sorted(everything()) == ["clean.errors.jsonl", "clean.jsonl"]
+    assert sorted(everything()) == ["clean.jsonl", "clean.jsonl.errors.jsonl"]
 
 
 def test_a_folder_mirrors_the_input(crawl: Path) -> None:
@@ -197,7 +197,7 @@ def test_markdown_goes_to_files_of_markdown(crawl: Path) -> None:
 def test_an_earlier_output_is_no_input(crawl: Path) -> None:
     first = run([str(crawl)], "crawl/clean.jsonl", ALL)
     assert run([str(crawl)], "crawl/clean.jsonl", ALL).counts == first.counts
-    assert first.errors == Path("crawl/clean.errors.jsonl")
+    assert first.errors == Path("crawl/clean.jsonl.errors.jsonl")
 
 
 def test_processes_make_no_difference(crawl: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -487,7 +487,7 @@ def test_mistakes_are_told_and_leave_nothing(
 
 def test_the_summary_says_what_was_done(crawl: Path) -> None:
     text = str(again(crawl, "clean.jsonl"))
-    assert re.search(r"^18 pages, 2 errors \(clean.errors.jsonl\), [\d,]+ pages/s\n", text)
+    assert re.search(r"^18 pages, 2 errors \(clean.jsonl.errors.jsonl\), [\d,]+ pages/s\n", text)
     assert re.search(r"\n86 lines: body \d+%, title \d+%, .*, notice \d+%\n", text)
     assert re.search(r"\n0 of [\d,]+ characters dropped \(0%\)$", text)
 
@@ -606,9 +606,9 @@ def test_nothing_cleaned_is_a_failure(small_steps: None) -> None:
     done = command("a.jsonl", "-o", "clean.jsonl")
     _, err = done.communicate()
     assert done.returncode == 2
-    assert err.decode() == "clutter: nothing could be cleaned; clean.errors.jsonl says why\n"
+    assert err.decode() == "clutter: nothing could be cleaned; clean.jsonl.errors.jsonl says why\n"
     done = command("a.jsonl", "-o", "clean.jsonl", "--text", "body")
     _, err = done.communicate()
     assert done.returncode == 0
     assert err.decode().startswith("5 pages, 0 errors, ")
-    assert not Path("clean.errors.jsonl").exists()
+    assert not Path("clean.jsonl.errors.jsonl").exists()
