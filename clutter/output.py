@@ -169,9 +169,17 @@ def _wider(one: pyarrow.DataType, other: pyarrow.DataType) -> pyarrow.DataType:
 
 
 def _storable(kind: pyarrow.DataType) -> pyarrow.DataType:
+    """A type that Parquet, and whoever reads it, can hold: nothing but nulls are text, and
+    structures without a field JSON text."""
     import pyarrow as pa
 
-    return pa.string() if pa.types.is_null(kind) or "struct<>" in str(kind) else kind
+    if pa.types.is_null(kind) or "struct<>" in str(kind):
+        return pa.string()
+    if pa.types.is_list(kind):
+        return pa.list_(_storable(kind.value_type))
+    if pa.types.is_struct(kind):
+        return pa.struct([(field.name, _storable(field.type)) for field in kind])
+    return kind
 
 
 def _fitted(table: pyarrow.Table, schema: pyarrow.Schema) -> pyarrow.Table:
@@ -185,7 +193,7 @@ def _fitted(table: pyarrow.Table, schema: pyarrow.Schema) -> pyarrow.Table:
         column = table.column(field.name)
         if column.type != field.type and field.type == pa.string() and not _is_text(column.type):
             column = pa.array([_json(value) for value in column.to_pylist()], pa.string())
-        columns.append(column.cast(field.type))
+        columns.append(column if column.type == field.type else column.cast(field.type))
     return pa.Table.from_arrays(columns, schema=schema)
 
 

@@ -541,7 +541,7 @@ def command(*args: str, **options: Any) -> subprocess.Popen[bytes]:
 def many(small_steps: None) -> str:
     """Enough pages for other processes to be started."""
     with open("many.jsonl", "w") as file:
-        for i in range(5000):
+        for i in range(2000):
             text = (PAGE.format(i) + "\n") * 4
             file.write(json.dumps({"id": i, "text": text}) + "\n")
     return "many.jsonl"

@@ -86,6 +86,8 @@ def test_records_need_not_have_the_same_fields(tmp_path: Path, form: str) -> Non
         ({}, {}, ["{}", "{}"]),
         ({"a": {}}, None, ['{"a": {}}', None]),
         (None, None, [None, None]),
+        ([None, None], None, [[None, None], None]),
+        ({"a": [None]}, {"a": []}, [{"a": [None]}, {"a": []}]),
         (True, 2, ["true", "2"]),
         (2**70, 1, [str(2**70), "1"]),
         ([1, "a"], [1], ['[1, "a"]', "[1]"]),
