@@ -119,11 +119,8 @@ def _decoded(html: str | bytes, encoding: str | None) -> str:
     if isinstance(html, str):
         return html.removeprefix("\ufeff")
     data = bytes(html)
-    if encoding is not None:
-        try:
-            codecs.lookup(_codec(encoding))
-        except (LookupError, ValueError):
-            raise LookupError(f"unknown encoding: {encoding}") from None
+    if encoding is not None and not is_encoding(encoding):
+        raise LookupError(f"unknown encoding: {encoding}")
     if data.startswith((b"\xff\xfe", b"\xfe\xff")) and data[2:4] != b"\0\0":
         return data.decode("utf-16", "replace")
     head = data[:1024].lstrip()
@@ -153,6 +150,15 @@ def _guesses(data: bytes, encoding: str | None) -> Iterator[str]:
     yield turbohtml.parse(data, detect_encoding=True).encoding or "windows-1252"
     # without its tags, and so without what they declare
     yield detect.detect(re.sub(rb"<[^<>]*>", b" ", data)).encoding or "windows-1252"
+
+
+def is_encoding(name: str) -> bool:
+    """Whether browsers know an encoding of this name."""
+    try:
+        codecs.lookup(_codec(name))
+    except (LookupError, ValueError):
+        return False
+    return True
 
 
 def _codec(encoding: str) -> str:

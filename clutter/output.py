@@ -19,7 +19,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from clutter.labelled import replacing, utf8
+from clutter.labelled import utf8
 
 if TYPE_CHECKING:
     import pyarrow
@@ -53,8 +53,11 @@ def encode(rows: Sequence[Row] | pyarrow.RecordBatch, form: str) -> bytes:
 def finish(part: Path, target: Path, form: str) -> None:
     """Give a file of pieces its name. Raises OSError, ImportError."""
     if form == ".parquet":
-        with replacing(target) as file:
+        # beside the pieces, so that a kill leaves no half table beside the target
+        table = part.with_name(part.name + ".parquet")
+        with open(table, "wb") as file:
             _write_table(part, file)
+        table.replace(target)
         part.unlink()
         return
     if part.stat().st_size == 0:

@@ -2,7 +2,7 @@
 
 A crawl is stored in one of a few ways. This room reads each of them as a stream of
 records, a few at a time, however large the file: the process that reads hands raw items
-on (paths, lines, table batches, archive records), and :func:`contents` makes pages of
+on (paths, lines, table batches, archive records), and :func:`records` makes pages of
 them in the process that cleans, because parsing is work too. What each record holds
 besides its page, its id and address among it, stays with it.
 
@@ -63,7 +63,6 @@ _HEADERS_END = re.compile(rb"\r?\n\r?\n")
 _STATUS = re.compile(rb"HTTP/\S+\s+(\d+)")
 _TYPE = re.compile(rb"^content-type:\s*([\w.+/-]+)", re.I | re.M)
 _PAGE_TYPES = ("text/html", "application/xhtml+xml", "text/plain")
-
 
 _TOO_LONG = b"\n\n"
 """What stands for a line that is too long; no line looks like it."""
@@ -144,7 +143,14 @@ def read(path: str, kind: str, start: int, how: Cleaning) -> Iterator[Items]:
 def records(kind: str, raw: Any, how: Cleaning) -> list[Record]:
     """The pages of the numbered items that ``read`` gave ("jsonl", "warc"), or, of kind "page",
     of numbered triples: path, the path as it was named, site."""
-    return [_MAKE[kind](item, how) for _, item in raw]
+    return [_record(kind, item, how) for _, item in raw]
+
+
+def _record(kind: str, item: Any, how: Cleaning) -> Record:
+    try:
+        return _MAKE[kind](item, how)
+    except (ValueError, OSError, RecursionError) as error:
+        return Record({}, error=getattr(error, "strerror", None) or str(error))
 
 
 def batch(raw: bytes) -> pyarrow.RecordBatch:
@@ -312,9 +318,15 @@ def _warc_record(item: _Response, how: Cleaning) -> Record:
     if len(block) > LARGEST:
         return Record(fields, error=f"longer than {LARGEST:,} bytes")
     encoding = None
+    is_html = not kind.startswith("text/plain")
     if is_http:
         block, encoding = _http_body(block)
-    is_html = not kind.startswith("text/plain")
+        if is_html and encoding is not None:
+            from clutter.html import is_encoding
+
+            encoding = (
+                encoding if is_encoding(encoding) else None
+            )  # servers say all sorts of things
     return Record(fields, Content(block, is_html, encoding, site_of(fields["url"])))
 
 

@@ -172,6 +172,13 @@ def test_a_line_that_is_too_long_is_passed_over(
     assert damage == []
 
 
+def test_json_that_is_nested_without_end_is_one_error(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_bytes(b"[" * 200_000 + b'\n{"text": "A line"}\n')
+    [deep, one], damage = found(tmp_path / "a.jsonl")
+    assert "recursion" in (deep.error or "")
+    assert (one.error, damage) == (None, [])
+
+
 def test_an_empty_file_holds_nothing(tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").touch()
     assert found(tmp_path / "a.jsonl") == ([], [])
@@ -290,6 +297,18 @@ def test_archives_give_their_pages(tmp_path: Path, name: str) -> None:
     assert pages[0].fields == {
         "id": "urn:uuid:2", "url": "http://example.org/2", "date": "2024-01-03T00:00:00Z",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("charset", ["none", "utf-8;", "hex", "\\"])
+def test_a_character_set_that_does_not_exist_is_not_believed(tmp_path: Path, charset: str) -> None:
+    pytest.importorskip("fastwarc")
+    pytest.importorskip("turbohtml")
+    body = http("<p>Wörter".encode(), f"Content-Type: text/html; charset={charset}")
+    (tmp_path / "a.warc").write_bytes(b"".join(archive(("response", HTTP, body))))
+    [one], _ = found(tmp_path / "a.warc")
+    [page] = clean_many([one.content], Cleaning(threshold=0))
+    assert isinstance(page, Cleaned)
+    assert page.text == "Wörter"
 
 
 def test_archives_can_be_read_on(tmp_path: Path) -> None:

@@ -105,11 +105,10 @@ def main() -> None:
             equal += same
             print(f"{number + 1}: {output}, stopped {stops} times, {'equal' if same else 'OTHER'}")
             sys.stdout.flush()
-            if not same:
-                shutil.copytree(place, Path(f"other-{number}"))
             shutil.rmtree(place)
         stopped = ", ".join(f"{n} by {name}" for name, n in kills.items())
         print(f"{equal} of {args.runs} runs equal the undisturbed one; stops: {stopped}")
+        sys.exit(equal < args.runs)
 
 
 if __name__ == "__main__":
