@@ -106,6 +106,12 @@ def test_the_commands_for_whole_crawls_work(
     head = "WARC/1.0\r\nWARC-Type: resource\r\nContent-Type: text/html\r\nContent-Length"
     with gzip.open("crawl/a.warc.gz", "wt", newline="") as archive:
         archive.write(f"{head}: {len(page)}\r\n\r\n{page}\r\n\r\n")
+    Path("run.py").write_text(readme.block("Whole crawls", 2))
+    shown = subprocess.run(
+        [sys.executable, "run.py"], capture_output=True, check=True, text=True,
+        env={**os.environ, "PYTHONPATH": str(Path(cli.__file__).parent.parent)},
+    )  # fmt: skip
+    assert shown.stdout.startswith("1 page, 0 errors, ")
     lines = readme.block("Whole crawls").splitlines()
     assert len(lines) > 5
     for line in lines:
