@@ -61,6 +61,9 @@ class Step(Protocol):
     def task(self) -> Task | None: ...
 
 
+AHEAD = 8
+"""Steps that are under way besides four a process: while one takes long, the others have work."""
+
 S = TypeVar("S", bound=Step)
 R = TypeVar("R")
 
@@ -98,7 +101,7 @@ def in_processes(
 
     try:
         while True:
-            while len(ahead) < 2 * jobs + 2 and (step := next(steps, None)) is not None:
+            while len(ahead) < 4 * jobs + AHEAD and (step := next(steps, None)) is not None:
                 ahead.append((step, submit(step)))
             if not ahead:
                 return
@@ -261,7 +264,7 @@ def _clean_table(task: Task, how: Cleaning) -> Done:
     assert task.form is not None
     batch, counts = clean_batch(records.batch(task.raw), how, _repeats(task))
     reasons = batch.column("error").to_pylist()
-    named = [name for name in ("id", "url") if name in batch.schema.names]
+    named = [name for name in ("id", "url") if batch.schema.names.count(name) == 1]
     fields = batch.select(named).to_pylist()
     failed = [
         _failure(task, i, reason, fields[i] if named else {})

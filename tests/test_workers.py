@@ -73,7 +73,7 @@ def test_steps_are_taken_as_they_are_needed(tmp_path: Path) -> None:
     results = in_processes(steps(), clean, HOW, str(tmp_path), 2)
     for _ in range(10):
         next(results)
-    assert taken <= 10 + 2 * 2 + 2
+    assert taken <= 10 + 4 * 2 + workers.AHEAD
     results.close()
 
 

@@ -166,7 +166,7 @@ def main() -> None:
             shutil.rmtree(source)
         if args.only != "memory":
             source = scratch / "text.jsonl"
-            texts = read_pages(60).texts
+            texts = read_pages(120).texts
             with open(source, "w", encoding="utf-8", errors="replace") as rows:
                 rows.writelines(json.dumps({"text": text}) + "\n" for text in texts)
             print(f"text, {len(texts):,} records of .jsonl to a folder")
