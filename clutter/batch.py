@@ -35,7 +35,7 @@ from typing import Any, BinaryIO
 import clutter
 from clutter import output, records, repeats, workers
 from clutter.cleaning import Cleaning, load_model
-from clutter.labelled import files_below, replacing, utf8
+from clutter.labelled import files_below, plural, replacing, shown, utf8
 from clutter.page import LABELS
 from clutter.repeats import by_top_bits
 from clutter.workers import Done, Task, WorkersError
@@ -117,19 +117,19 @@ class Summary:
         failed = all_of_it["errors"]
         rate = self.pages / max(self.seconds, 1e-9)
         rows = [
-            f"{_plural(all_of_it['pages'], 'page')}, {_plural(failed, 'error')}"
+            f"{plural(all_of_it['pages'], 'page')}, {plural(failed, 'error')}"
             + (f" ({self.errors})" if self.errors is not None else "")
             + f", {rate:,.0f} pages/s"
         ]
         lines = sum(all_of_it[f"lines/{label}"] for label in LABELS)
         if lines:
             by_label = ", ".join(f"{x} {all_of_it[f'lines/{x}'] / lines:.0%}" for x in LABELS)
-            rows.append(f"{_plural(lines, 'line')}: {by_label}")
+            rows.append(f"{plural(lines, 'line')}: {by_label}")
         size = all_of_it["characters"]
         if size:
             dropped = size - all_of_it["characters/kept"]
             rows.append(
-                f"{dropped:,} of {_plural(size, 'character')} dropped ({dropped / size:.0%})"
+                f"{dropped:,} of {plural(size, 'character')} dropped ({dropped / size:.0%})"
             )
         return "\n".join(rows)
 
@@ -170,7 +170,7 @@ def run(
             state.total = _list_files(inputs, pattern, place, how)
             place.save(state)
         elif state.counts:
-            tell(f"going on: {_plural(state.counts.get('pages', 0), 'page')} done before")
+            tell(f"going on: {plural(state.counts.get('pages', 0), 'page')} done before")
         begin, before = time.monotonic(), state.counts.get("pages", 0)
         _go(place, state, how, jobs, strict, show)
         counts = Counter(state.counts)
@@ -290,7 +290,7 @@ def _list_files(inputs: Sequence[str], pattern: str | None, place: _Place, how: 
             file.write(json.dumps(row).encode() + b"\n")
         if not file.tell():
             wanted = f"file like {pattern}" if pattern else "file of pages or records"
-            raise BatchError(f"{_shown(', '.join(inputs))}: no {wanted} in this folder or below")
+            raise BatchError(f"{shown(', '.join(inputs))}: no {wanted} in this folder or below")
     _refuse_twice(place, hashes, suffix)
     return total
 
@@ -307,9 +307,9 @@ def _refuse_twice(place: _Place, hashes: Path, suffix: str) -> None:
     inputs = {_hash(one.path) for one in listed}
     for target in (place.target_of(one, suffix) for one in listed):
         if _hash(target) in twice & inputs:
-            raise BatchError(f"{_shown(target)}: is the input too; write to another folder")
+            raise BatchError(f"{shown(target)}: is the input too; write to another folder")
         if _hash(target) in twice:
-            raise BatchError(f"{_shown(target)}: two pages would be written here")
+            raise BatchError(f"{shown(target)}: two pages would be written here")
 
 
 def _hash(path: str) -> bytes:
@@ -322,14 +322,14 @@ def _files(inputs: Sequence[str], pattern: str | None, place: _Place) -> Iterato
     own_names = {os.path.basename(path) for path in own}
     for path in inputs:
         if not os.path.exists(path):
-            raise BatchError(f"{_shown(path)}: no such file or folder")
+            raise BatchError(f"{shown(path)}: no such file or folder")
         if not os.path.isdir(path):
             if os.path.realpath(path) in own:
-                raise BatchError(f"{_shown(path)}: is the input too; write to another file")
-            yield Listed(path, _shown(path), os.path.basename(path), os.path.getsize(path))
+                raise BatchError(f"{shown(path)}: is the input too; write to another file")
+            yield Listed(path, shown(path), os.path.basename(path), os.path.getsize(path))
             continue
         if place.form is None and place.work.is_relative_to(os.path.realpath(path)):
-            raise BatchError(f"{place.target}: lies inside the input folder {_shown(path)}")
+            raise BatchError(f"{place.target}: lies inside the input folder {shown(path)}")
         for found in files_below(path):
             name = os.path.basename(found)
             if name in own_names and os.path.realpath(found) in own:
@@ -342,7 +342,7 @@ def _files(inputs: Sequence[str], pattern: str | None, place: _Place) -> Iterato
             else:
                 wanted = fnmatch.fnmatch(inside, pattern) or fnmatch.fnmatch(name, pattern)
             if wanted:
-                yield Listed(found, _shown(found), inside, os.path.getsize(found))
+                yield Listed(found, shown(found), inside, os.path.getsize(found))
 
 
 def _listed(place: _Place, offset: int) -> Iterator[tuple[Listed, int]]:
@@ -565,9 +565,9 @@ def _bar(state: State, show: bool) -> Iterator[Callable[[], None]]:
         done = state.counts.get("pages", 0)
         seconds = max(time.monotonic() - begin, 1e-9)
         errors = state.counts.get("errors", 0)
-        failed = f", {_plural(errors, 'error')}" if errors else ""
+        failed = f", {plural(errors, 'error')}" if errors else ""
         doing = "counting lines, " if state.counting else ""
-        return f"{doing}{_plural(done, 'page')}, {(done - pages) / seconds:,.0f} pages/s{failed}"
+        return f"{doing}{plural(done, 'page')}, {(done - pages) / seconds:,.0f} pages/s{failed}"
 
     def line() -> None:
         nonlocal told
@@ -594,12 +594,3 @@ def _bar(state: State, show: bool) -> Iterator[Callable[[], None]]:
             bar.update(state.read - bar.n)
 
         yield move
-
-
-def _shown(path: str) -> str:
-    """A path to print: bytes in it that are not UTF-8 become U+FFFD."""
-    return os.fsencode(path).decode("utf-8", "replace")
-
-
-def _plural(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

@@ -32,6 +32,7 @@ from clutter.cleaning import (
     decoded,
     load_model,
 )
+from clutter.labelled import plural, shown
 from clutter.model import Model, ModelError
 from clutter.output import form_of
 from clutter.page import KEPT, LABELS, Page
@@ -88,7 +89,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 141  # what the shell shows of a program that SIGPIPE ended
     except OSError as error:
         _empty_stdout()
-        where = f"{_shown(os.fspath(error.filename))}: " if error.filename is not None else ""
+        where = f"{shown(os.fspath(error.filename))}: " if error.filename is not None else ""
         return _complain(where + (error.strerror or str(error)))
     except (InputError, CleaningError, ModelError, labelled.LabelledError) as error:
         return _complain(str(error))
@@ -418,7 +419,7 @@ def _clean(args: argparse.Namespace) -> int:
         return _clean_batch(args, how)
     for path in paths:
         if kind_of(path) != "page" and not os.path.isdir(path):
-            raise InputError(f"{_shown(path)}: records need an output, for example -o clean.jsonl")
+            raise InputError(f"{shown(path)}: records need an output, for example -o clean.jsonl")
     if how.lines:
         raise InputError("--lines needs an output of records, for example -o clean.jsonl")
     sources = _sources(paths)
@@ -443,9 +444,7 @@ def _clean(args: argparse.Namespace) -> int:
                 _print(encoder.encode(heading + page.file))
     lines = sum(counts[f"lines/{label}"] for label in LABELS)
     share = counts["characters/kept"] / max(counts["characters"], 1)
-    _tell(
-        f"{_plural(len(sources), 'page')}, {_plural(lines, 'line')}, {share:.0%} of the text kept"
-    )
+    _tell(f"{plural(len(sources), 'page')}, {plural(lines, 'line')}, {share:.0%} of the text kept")
     return 0
 
 
@@ -496,7 +495,7 @@ def _label(args: argparse.Namespace) -> int:
         for target, (source, page) in zip(targets, pages(), strict=True):
             target = _in_folder(target, args.output)
             labelled.write(_to_correct(source, page, target.parent), target)
-    _tell(f"{_plural(len(sources), 'page')}, {_plural(lines, 'line')}")
+    _tell(f"{plural(len(sources), 'page')}, {plural(lines, 'line')}")
     return 0
 
 
@@ -521,12 +520,12 @@ def _sources(paths: Sequence[str]) -> list[Source]:
         elif os.path.isdir(path):
             found = list(labelled.files_below(path, PAGES))
             if not found:
-                raise InputError(f"{_shown(path)}: no .txt or .html file in this folder or below")
-            sources += [Source(_shown(f), f, Path(os.path.relpath(f, path))) for f in found]
+                raise InputError(f"{shown(path)}: no .txt or .html file in this folder or below")
+            sources += [Source(shown(f), f, Path(os.path.relpath(f, path))) for f in found]
         elif os.path.exists(path):
-            sources.append(Source(_shown(path), path, Path(os.path.basename(path))))
+            sources.append(Source(shown(path), path, Path(os.path.basename(path))))
         else:
-            raise InputError(f"{_shown(path)}: no such file or folder")
+            raise InputError(f"{shown(path)}: no such file or folder")
     return sources
 
 
@@ -543,18 +542,18 @@ def _targets(
         targets = [Path(output)]
     else:
         if os.path.exists(output) and not os.path.isdir(output):
-            raise InputError(f"{_shown(output)}: a file, but several pages need a folder")
+            raise InputError(f"{shown(output)}: a file, but several pages need a folder")
         for folder in folders:
             if Path(output).resolve().is_relative_to(Path(folder).resolve()):
-                raise InputError(f"{_shown(output)}: lies inside the input folder {_shown(folder)}")
+                raise InputError(f"{shown(output)}: lies inside the input folder {shown(folder)}")
         targets = [Path(output, renamed(str(source.place), suffix)) for source in sources]
     inputs = {os.path.realpath(source.file) for source in sources if source.file is not None}
     taken: set[Path] = set()
     for target in targets:
         if target in taken:
-            raise InputError(f"{_shown(str(target))}: two pages would be written here")
+            raise InputError(f"{shown(str(target))}: two pages would be written here")
         if target.is_file() and os.path.realpath(target) in inputs:
-            raise InputError(f"{_shown(str(target))}: is the input too; write to another file")
+            raise InputError(f"{shown(str(target))}: is the input too; write to another file")
         taken.add(target)
     return targets
 
@@ -650,15 +649,6 @@ def _heading(source: Source, first: bool) -> str:
     """The line between pages on standard output, as head writes it."""
     name = "standard input" if source.file is None else source.path
     return f"{'' if first else chr(10)}==> {name} <==\n"
-
-
-def _shown(path: str) -> str:
-    """A path to print: bytes in it that are not UTF-8 become U+FFFD."""
-    return os.fsencode(path).decode("utf-8", "replace")
-
-
-def _plural(count: int, noun: str) -> str:
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 def _print(data: bytes) -> None:

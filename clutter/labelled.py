@@ -289,6 +289,16 @@ def utf8(text: str) -> bytes:
     return _SURROGATE.sub("\ufffd", text).encode("utf-8")
 
 
+def shown(path: str) -> str:
+    """A path to print: bytes in it that are not UTF-8 become U+FFFD."""
+    return os.fsencode(path).decode("utf-8", "replace")
+
+
+def plural(number: int, noun: str) -> str:
+    """A number of things, to print."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
 @contextlib.contextmanager
 def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     """A file to write bytes to, that takes its name only once it is complete.

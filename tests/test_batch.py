@@ -336,7 +336,7 @@ def test_a_run_that_is_killed_anywhere_goes_on_to_the_same_end(
     right = everything("right")
     stops = 0
     for name in POINTS:
-        for late in (False, True):
+        for late in (False, True)[: 1 + ("finish" in name)]:
             for calls in range(1, 30):
                 place = f"{name}-{late}-{calls}"
                 Path(place).mkdir()
