@@ -414,7 +414,7 @@ class _Writer:
     def add(self, step: Step, result: Done) -> None:
         """Append what came of a step. Where this fails, the state is still that before it."""
         state = self.state
-        failed = [*result.errors, *([step.error] if step.error else [])]
+        failed = _failed(step, result)
         rows = b"".join(
             [utf8(json.dumps(x, ensure_ascii=False, default=str) + "\n") for x in failed]
         )
@@ -494,7 +494,7 @@ def _take_steps(
     try:
         with contextlib.closing(results), _bar(state, show) as bar:
             for step, result in results:
-                failed = [*result.errors, *([step.error] if step.error else [])]
+                failed = _failed(step, result)
                 if failed and strict:
                     raise BatchError(_sentence(failed[0]))
                 writer.add(step, result)
@@ -534,6 +534,11 @@ def _cut(path: Path, size: int) -> BinaryIO:
     file.truncate(size)
     file.seek(size)
     return file
+
+
+def _failed(step: Step, result: Done) -> list[dict[str, Any]]:
+    """All that a step could not clean or read."""
+    return [*result.errors, *([step.error] if step.error else [])]
 
 
 def _sentence(error: dict[str, Any]) -> str:

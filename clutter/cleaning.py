@@ -252,11 +252,13 @@ def decoded(data: str | bytes, encoding: str) -> str:
     try:
         return bytes(data).decode(encoding)
     except UnicodeDecodeError as error:
-        byte = data[error.start]
+        byte = bytes(data[error.start : error.start + 1]).hex()
         raise UnicodeError(
-            f"not {encoding.upper()}: byte 0x{byte:02x} at position {error.start}; "
+            f"not {encoding.upper()}: byte 0x{byte} at position {error.start}; "
             "name the right encoding, for example cp1252"
         ) from None
+    except UnicodeError as error:
+        raise UnicodeError(f"not {encoding.upper()}: {error}") from None
 
 
 def _cleaned(page: Page, content: Content, how: Cleaning, repeats: Repeats | None) -> Cleaned:

@@ -368,3 +368,8 @@ def test_answers_fit_into_files(contents: list[Content], how: Cleaning) -> None:
         assert 0 <= one.counts["characters/kept"] <= one.counts["characters"]
     total = count(found)
     assert total["pages"] + total["errors"] == len(contents)
+
+
+def test_a_codec_that_gives_no_position_is_named_too() -> None:
+    assert reason(b"a b", Cleaning(encoding="utf-32")).startswith("not UTF-32: ")
+    assert reason(b"xn--a-ecp.ru\xff", Cleaning(encoding="idna")).startswith("not IDNA: ")
