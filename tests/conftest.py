@@ -7,7 +7,10 @@ deadline for generated examples: how long one takes is not what is tested.
 
 import os
 
+import pytest
 from hypothesis import HealthCheck, settings
+
+pytest.register_assert_rewrite("pages_of_html")  # to show what an assertion in it compared
 
 for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(name, "1")

@@ -1,0 +1,120 @@
+"""Bytes: the encoding that a page is read in, and what is no HTML at all."""
+
+from __future__ import annotations
+
+import pytest
+
+pytest.importorskip("turbohtml", reason="needs the extra clutter[html]")
+
+from pages_of_html import lines_of, without_space
+
+from clutter.html import HtmlError, read
+
+# --- encodings ---
+
+GREEK = "Η γέφυρα άνοιξε σήμερα για τα αυτοκίνητα, είπε ο δήμαρχος."
+RUSSIAN = "Мост открыт для движения, сообщил сегодня мэр города."
+JAPANESE = "橋は今日から車が通れるようになったと市長が発表した。"
+CHINESE = "市长今天宣布，新的大桥已经向汽车开放通行了。"
+KOREAN = "시장은 오늘 다리가 자동차에 개방되었다고 발표했다."
+FRENCH = "Le maire a annoncé que le pont était ouvert à la circulation dès l'été."
+ENCODINGS = [(RUSSIAN, "koi8-r"), (RUSSIAN, "windows-1251"), (GREEK, "iso-8859-7"),
+             (JAPANESE, "shift_jis"), (JAPANESE, "euc-jp"), (JAPANESE, "iso-2022-jp"),
+             (CHINESE, "gb18030"), (CHINESE, "utf-8"), (KOREAN, "euc-kr"),
+             (FRENCH, "windows-1252")]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "codec"), ENCODINGS)
+def test_encoding_of_the_http_header(text: str, codec: str) -> None:
+    assert lines_of(f"<p>{text}</p>".encode(codec), codec) == [text]
+    assert lines_of(text.encode(codec), codec) == [text]  # without any tag, too
+
+
+@pytest.mark.parametrize(("text", "codec"), ENCODINGS)
+def test_encoding_of_the_meta_element(text: str, codec: str) -> None:
+    for meta in (f"<meta charset={codec}>",
+                 f"<meta http-equiv=Content-Type content='text/html; charset={codec}'>",
+                 f"<script>{'long() ' * 300}</script><meta charset={codec}>"):  # fmt: skip
+        assert lines_of(f"{meta}<p>{text}</p>".encode(codec)) == [text]
+
+
+@pytest.mark.parametrize(("text", "codec"), ENCODINGS)
+def test_encoding_by_the_bytes_alone(text: str, codec: str) -> None:
+    assert lines_of(f"<p>{text}</p>".encode(codec)) == [text]
+
+
+@pytest.mark.parametrize(("text", "codec"), [x for x in ENCODINGS if x[1] != "iso-2022-jp"])
+def test_what_is_declared_as_utf8_but_is_not(text: str, codec: str) -> None:
+    data = f"<meta charset=utf-8><p>{text}</p>".encode(codec)
+    assert lines_of(data) == [text]
+    assert lines_of(data, "utf-8") == [text]
+
+
+def test_the_meta_element_holds_where_the_header_cannot() -> None:
+    data = f"<meta charset=koi8-r><p>{RUSSIAN}</p>".encode("koi8-r")
+    assert lines_of(data, "utf-8") == [RUSSIAN]
+
+
+def test_the_header_goes_before_the_meta_element() -> None:
+    data = f"<meta charset=windows-1251><p>{RUSSIAN}</p>".encode("koi8-r")
+    assert lines_of(data, "koi8-r") == [RUSSIAN]
+
+
+@pytest.mark.parametrize("declared", ["iso-8859-1", "windows-1251", "shift_jis", "utf-16le"])
+def test_utf8_is_utf8_whatever_is_declared(declared: str) -> None:
+    for text in (FRENCH, JAPANESE):
+        data = f"<meta charset={declared}><p>{text}</p>".encode()
+        assert lines_of(data) == lines_of(data, declared) == [text]
+
+
+def test_a_few_wrong_bytes_do_not_make_utf8_something_else() -> None:
+    data = f"<p>{RUSSIAN}</p><p>".encode() + b"\xff</p><p>" + RUSSIAN.encode()[:-2]
+    found = lines_of(data, "windows-1251")
+    assert found[0] == RUSSIAN
+    assert "\ufffd" in found[2]
+
+
+@pytest.mark.parametrize("codec", ["utf-8-sig", "utf-16"])
+def test_a_byte_order_mark(codec: str) -> None:
+    data = f"<meta charset=latin1><p>{JAPANESE}</p>".encode(codec)
+    assert lines_of(data) == lines_of(data, "koi8-r") == [JAPANESE]
+
+
+def test_utf16_without_a_mark_needs_the_header() -> None:
+    data = f"<p>{FRENCH}</p>".encode("utf-16-le")
+    assert lines_of(data, "utf-16le") == [FRENCH]
+    with pytest.raises(HtmlError, match="binary data"):
+        read(data)
+
+
+@pytest.mark.parametrize("data", [b"<p>One</p>", b"<p>\xe9t\xe9</p>"])
+def test_an_unknown_encoding(data: bytes) -> None:
+    with pytest.raises(LookupError, match="unknown encoding: klingon"):
+        read(data, "klingon")
+
+
+# --- what is no HTML ---
+
+
+@pytest.mark.parametrize(
+    ("data", "kind"),
+    [
+        (b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n1 0 obj", "a PDF"),
+        (b"\r\n%PDF-1.7\n", "a PDF"),
+        (b"\x1f\x8b\x08\x00\x00", "gzip"),
+        (b"PK\x03\x04\x14\x00", "a ZIP archive"),
+        (b"\x89PNG\r\n\x1a\n", "an image"),
+        (b"\xff\xd8\xff\xe0", "an image"),
+        (b"GIF89a", "an image"),
+        (b"\x7fELF\x02\x01\x01\x00\x00", "binary data"),
+        (b"\xff\xfe\x00\x00<\x00\x00\x00", "binary data"),
+    ],
+)
+def test_what_is_no_text_is_refused(data: bytes, kind: str) -> None:
+    with pytest.raises(HtmlError, match=f"not HTML, but {kind}"):
+        read(data)
+
+
+def test_bytes_in_a_wrong_encoding_of_5_mb() -> None:
+    data = b"<meta charset=utf-8><p>" + b"<\xe9\xe8" * 1_500_000
+    assert without_space(read(data).text) == "<éè" * 1_500_000

@@ -1,0 +1,165 @@
+"""Reading HTML: the lines a reader sees, of any page there may be.
+
+``examples_html.json`` holds the cases of the cut: a page and its lines; add to it what you
+meet.
+"""
+
+from __future__ import annotations
+
+import html as escaping
+import json
+import re
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from clutter import LABELS
+
+pytest.importorskip("turbohtml", reason="needs the extra clutter[html]")
+
+from pages_of_html import TEXTS, assert_whole, labelled, lines_of, trees, without_space
+
+from clutter.html import HtmlError, read
+
+EXAMPLES = json.loads(Path(__file__).with_name("examples_html.json").read_text("utf-8"))
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example["about"])
+def test_lines(example: dict[str, object]) -> None:
+    found = read(str(example["html"]))
+    assert found.text.split("\n") == example["lines"]
+    assert_whole(found)
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example["about"])
+def test_lines_of_bytes_are_those_of_the_text(example: dict[str, object]) -> None:
+    page = str(example["html"])
+    if "\0" not in page:  # which tells binary data
+        assert read(page.encode()).text == read(page).text
+
+
+# --- whatever the page ---
+
+
+@given(st.lists(TEXTS, min_size=1, max_size=8))
+def test_every_paragraph_is_a_line(texts: list[str]) -> None:
+    found = read("".join([f"<p>{escaping.escape(text)}</p>" for text in texts]))
+    expected = [without_space(text) for text in texts if not text.isspace() and text]
+    assert [without_space(line) for line in found.text.split("\n\n")] == (expected or [""])
+    assert_whole(found)
+
+
+@settings(max_examples=300)
+@given(trees(TEXTS))
+def test_nothing_visible_is_lost_or_moved(tree: tuple[str, list[str]]) -> None:
+    source, visible = tree
+    found = read("<!doctype html>" + source)
+    assert without_space(found.text) == without_space("".join(visible))
+    assert_whole(found)
+    assert "\n\n\n" not in found.text
+    assert found.text == found.text.strip("\n")
+    for line, nodes in zip(found.text.split("\n"), found.nodes, strict=True):
+        assert bool(line) == bool(nodes)
+        inside = without_space("".join([node.data for node in nodes]))
+        assert without_space(line) in inside
+
+
+TAGS = """<p> </p> <div> </div> <b> </b> <a> </a> <table> <tr> <td> </table> <ul> <li> <pre> </pre>
+<br> <svg> </svg> <math> <select> <option> <template> </template> <script> </script> <form>
+<button> <h1> </h1> <frameset> <body> <html> <head> <title> </title> <caption> <col> <th> <!-- -->
+<![CDATA[ ]]> <?x < > &amp; &#0; &#xd800; <textarea> <iframe> <object> <plaintext> <noscript> <x-y>
+</body> </html> <template/shadowrootmode=open> <p/hidden> <a/href=/x> <dialog> <xmp> <dl> <dd>"""
+SOUP = st.lists(
+    st.one_of(
+        st.sampled_from(TAGS.split()),
+        st.text(max_size=5),
+    ),
+    max_size=30,
+).map("".join)
+
+
+@settings(max_examples=300)
+@given(SOUP)
+def test_any_string_is_read(source: str) -> None:
+    found = read(source)
+    assert_whole(found)
+    page = labelled(source, set())
+    assert page.clean(LABELS, 0) == "\n".join([line.text for line in page.lines]) or page.text
+    assert isinstance(page.clean(format="markdown"), str)
+    assert isinstance(page.metadata.title, str | None)
+
+
+@given(st.binary(max_size=200), st.sampled_from([None, "utf-8", "koi8-r", "gbk", "utf-16le"]))
+def test_any_bytes_are_read_or_refused(data: bytes, encoding: str | None) -> None:
+    try:
+        found = read(data, encoding)
+    except HtmlError as error:
+        assert str(error).startswith("not HTML, but ")
+    else:
+        assert_whole(found)
+
+
+@given(st.text(st.characters(exclude_characters="<")))
+def test_text_without_any_tag_stays_as_it_is(text: str) -> None:
+    found = read(text)
+    assert found.text == text.removeprefix("\ufeff")
+    assert_whole(found)
+    assert found.markup.buckets.size == 0
+    assert not found.markup.cues.any()
+
+
+# --- large pages ---
+
+N = 100_000
+LARGE = {
+    "nested elements": "<div>" * N + "x",
+    "nested elements, closed": "<div>" * N + "x" + "</div>" * N,
+    "nested elements with text": "<section>x" * (N // 5),
+    "nested inline elements": "<b>x<i>" * (N // 2),
+    "nested tables": "<table><tr><td>x" * (N // 5),
+    "nested lists": "<ul><li>x" * (N // 5),
+    "elements that overlap": "<p><b>x<p></b>" * (N // 100),
+    "paragraphs": "<p>x" * (N // 2),
+    "rows": "<table>" + "<tr><td>x<td>x" * (N // 4),
+    "one long row and many short": "<table><tr>" + "<td>x" * 9000 + "<tr><td>x" * 9000,
+    "line breaks": "x" + "<br>" * N + "y",
+    "line breaks and comments": "x" + "<br><!-- -->" * N + "y",
+    "links": "<p>" + "<a href=/x/y>x</a> " * (N // 2),
+    "names": "".join([f"<p id=a{i} class='b{i} c'>x</p>" for i in range(N // 10)]),
+    "one name": f"<p class='{'word ' * N}'>x</p>",
+    "attributes": "<p " + " ".join([f"a{i}=1" for i in range(N)]) + ">x",
+    "verbatim lines": "<pre>" + "<i>x</i>\n" * (N // 2),
+    "shadow trees": "<x-y><template shadowrootmode=open>x" * (N // 10),
+    "hidden elements": "<div hidden>" * N + "</div>" * N + "x",
+    "one line of 5 MB": "<p>" + "x " * 2_500_000,
+    "signs that start no tag": "<p>x" + "< " * 500_000,
+    "a comment never closed": "<p>x<!--" + "y" * 5_000_000,
+    "a script never closed": "<p>x<script>" + "y" * 5_000_000,
+    "plain lines": "x\n" * (N // 2),
+}
+
+
+@pytest.mark.parametrize("name", LARGE)
+def test_large_pages(name: str) -> None:
+    source = LARGE[name]
+    page = labelled(source, set())
+    seen = re.sub(r"<!--.*?-->|<!--.*|<script>.*|<[^< ][^<]*?>", "", source, flags=re.S)
+    assert without_space(page.text) == without_space(seen)
+    markdown = page.clean(format="markdown")
+    assert markdown.count("x") >= page.text.count("x") > 0
+
+
+def test_a_page_of_5_mb() -> None:
+    card = (
+        "<div class='card c{0}'><h2><a href='/story/{0}'>Headline {0}</a></h2>"
+        "<p>Words of story {0}, <b>some</b> bold. "
+        + "More of it follows here. " * 20
+        + "</p></div>"
+    )
+    source = "".join([card.format(i) for i in range(8200)])
+    assert len(source) > 5_000_000
+    lines = [line for line in lines_of(source) if line]
+    assert len(lines) == 16_400
+    assert lines[-2] == "Headline 8199"
