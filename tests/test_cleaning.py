@@ -336,7 +336,7 @@ def alike(one: Cleaned | str, other: Cleaned | str) -> bool:
     sure = [[x.confidence for x in found.lines or ()] for found in (one, other)]
     if lines[0] != lines[1] or (one.lines is None) != (other.lines is None):
         return False
-    return one.text == other.text and np.allclose(*sure, atol=1e-4)
+    return one.text == other.text and np.allclose(sure[0], sure[1], atol=1e-4)
 
 
 @needs_html

@@ -11,6 +11,7 @@ import json
 import random
 import re
 import unicodedata
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,6 @@ from hypothesis import strategies as st
 
 from clutter import LABELS, features, labelled
 from clutter.corpus import (
-    UNLABELLED,
     CorpusError,
     carry_over,
     carry_to,
@@ -33,7 +33,7 @@ from clutter.corpus import (
     read_views,
     standoff_row,
 )
-from clutter.labelled import LabelledPage
+from clutter.labelled import UNLABELLED, LabelledPage
 
 ROOT = Path(__file__).parent.parent
 CORPORA = ROOT / "labelled" / "corpora"
@@ -51,24 +51,24 @@ CORPUS = ROOT.parent / "shared" / "corpus"
         ("Read  also: café\u00a0Ж", "b47dfb0f5d87cef7"),
     ],
 )
-def test_known_hashes_stay_what_they_are(text, digits):
+def test_known_hashes_stay_what_they_are(text: str, digits: str) -> None:
     """The labels in the repository are kept under these: another hash would lose them."""
     assert line_hash(text) == digits
 
 
-def test_spelling_of_accents_and_white_space_do_not_count():
+def test_spelling_of_accents_and_white_space_do_not_count() -> None:
     assert line_hash("cafe\u0301") == line_hash("caf\u00e9")
     assert line_hash("  two\t \u00a0words\u3000") == line_hash("two words")
 
 
 @pytest.mark.parametrize("other", ["home", "Home.", "Ho me", "\u200bHome", "Ｈome"])
-def test_anything_else_counts(other):
+def test_anything_else_counts(other: str) -> None:
     assert line_hash(other) != line_hash("Home")
 
 
 @given(st.text(st.characters(exclude_categories=()) | st.sampled_from("e\u0301 \t\u00a0")))
 @example("\ud800")
-def test_a_hash_is_16_digits_and_that_of_the_plain_text(text):
+def test_a_hash_is_16_digits_and_that_of_the_plain_text(text: str) -> None:
     found = line_hash(text)
     assert re.fullmatch("[0-9a-f]{16}", found)
     assert found == line_hash(f" {text}\n") == line_hash(unicodedata.normalize("NFD", text))
@@ -81,7 +81,7 @@ def standoff_line(page: str, *lines: tuple[str, str]) -> str:
     return json.dumps({"id": page, "lines": [[line_hash(text), label] for text, label in lines]})
 
 
-def test_labels_are_read_from_files_and_folders(tmp_path):
+def test_labels_are_read_from_files_and_folders(tmp_path: Path) -> None:
     (tmp_path / "below").mkdir()
     one, two = tmp_path / "one.jsonl", tmp_path / "below" / "two.jsonl"
     one.write_text(standoff_line("a", ("Home", "nav"), ("Odd", "?")) + "\n")
@@ -109,7 +109,7 @@ def test_labels_are_read_from_files_and_folders(tmp_path):
         '{"id": "a", "lines": [["00", "nav", 1]]}',
     ],
 )
-def test_a_malformed_row_is_named_by_file_and_line(tmp_path, row):
+def test_a_malformed_row_is_named_by_file_and_line(tmp_path: Path, row: str) -> None:
     file = tmp_path / "bad.jsonl"
     file.write_text(f"{standoff_line('a')}\n{row}\n{standoff_line('b')}\n")
     with pytest.raises(CorpusError, match=r"bad\.jsonl:2: not a page of labels"):
@@ -117,20 +117,20 @@ def test_a_malformed_row_is_named_by_file_and_line(tmp_path, row):
 
 
 @pytest.mark.parametrize("label", ["menu", "Body", "", None])
-def test_an_unknown_label_is_named_by_file_and_line(tmp_path, label):
+def test_an_unknown_label_is_named_by_file_and_line(tmp_path: Path, label: str | None) -> None:
     row = {"id": "a", "lines": [["0" * 16, label]]}
     (tmp_path / "bad.jsonl").write_text(f"{standoff_line('b')}\n{json.dumps(row)}\n")
     with pytest.raises(CorpusError, match=rf"bad\.jsonl:2: unknown label '{label}'"):
         read_standoff([tmp_path])
 
 
-def test_a_file_that_is_no_text_is_refused(tmp_path):
+def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
     (tmp_path / "bad.jsonl").write_bytes(b'{"id": "caf\xe9", "lines": []}\n')
     with pytest.raises(CorpusError, match=r"bad\.jsonl"):
         read_standoff([tmp_path])
 
 
-def test_no_labels_at_all_are_refused_with_the_place(tmp_path):
+def test_no_labels_at_all_are_refused_with_the_place(tmp_path: Path) -> None:
     with pytest.raises(CorpusError, match=f"{re.escape(str(tmp_path))}: no stand-off labels"):
         read_standoff([tmp_path])
 
@@ -153,11 +153,11 @@ LABELLED = [("h1", "nav"), ("h2", "title"), ("h3", "body"), ("h1", "teaser"), ("
     ],
     ids=["identical", "first missing", "more missing", "added", "repeated", "foreign", "empty"],
 )
-def test_labels_follow_their_lines(hashes, labels):
+def test_labels_follow_their_lines(hashes: str, labels: str) -> None:
     assert carry_over(hashes.split(), LABELLED) == tuple(labels.split())
 
 
-def test_a_line_that_fills_a_long_page_is_carried_over_too():
+def test_a_line_that_fills_a_long_page_is_carried_over_too() -> None:
     assert carry_over(["new"] + ["h1"] * 299, [("h1", "nav")] * 300) == ("?",) + ("nav",) * 299
 
 
@@ -167,7 +167,9 @@ HASHES = st.sampled_from("abcd")
 @given(
     st.lists(HASHES, max_size=15), st.lists(st.tuples(HASHES, st.sampled_from(LABELS)), max_size=15)
 )
-def test_no_line_gets_a_label_that_its_text_never_had(hashes, labelled):
+def test_no_line_gets_a_label_that_its_text_never_had(
+    hashes: list[str], labelled: list[tuple[str, str]]
+) -> None:
     found = carry_over(hashes, labelled)
     assert len(found) == len(hashes)
     # in order, too: each label comes from a line behind the one before
@@ -184,7 +186,9 @@ def test_no_line_gets_a_label_that_its_text_never_had(hashes, labelled):
     ),
     st.randoms(use_true_random=False),
 )
-def test_where_no_line_repeats_whatever_is_left_keeps_its_label(page, rng):
+def test_where_no_line_repeats_whatever_is_left_keeps_its_label(
+    page: list[tuple[int, str]], rng: random.Random
+) -> None:
     labelled = [(str(key), label) for key, label in page]
     left = [pair for pair in labelled if rng.random() < 0.7]
     assert carry_over([key for key, _ in left], labelled) == tuple(label for _, label in left)
@@ -205,7 +209,7 @@ def made_up_page(name: str, *lines: str) -> dict[str, Any]:
 
 
 @pytest.fixture
-def corpus(tmp_path):
+def corpus(tmp_path: Path) -> Path:
     pages = [
         made_up_page("one", "Μενού", "Ένας τίτλος", "Two\r\nlines", "New"),
         made_up_page("two", "Text"),
@@ -230,21 +234,23 @@ STANDOFF = {
 }
 
 
-def test_pages_are_joined_with_their_labels(corpus):
+def test_pages_are_joined_with_their_labels(corpus: Path) -> None:
     (page,) = read_pages(str(corpus), "dev", STANDOFF)  # the other one has no label
     assert (page.name, page.site, page.lang) == ("one", "a.example", "el")
     assert page.lines == ("Μενού", "Ένας τίτλος", "Two  lines", "New")
     assert page.labels == ("nav", "title", "body", "?")
 
 
-def test_a_page_is_cut_anew_from_its_html(corpus):
+def test_a_page_is_cut_anew_from_its_html(corpus: Path) -> None:
     (page,) = read_pages(corpus, "dev", STANDOFF)
     source = """<nav><a href=/>Μενού</a></nav><h1>Ένας τίτλος</h1>
         <p>Two\nlines</p><p>New</p><footer>Only in this cut</footer>"""
     file = corpus / "html" / "made-up" / "one.html.gz"
     file.parent.mkdir(parents=True)
     file.write_bytes(gzip.compress(source.encode()))
-    cut, markup = from_html(page)
+    found = from_html(page)
+    assert found is not None
+    cut, markup = found
     assert cut.lines == (
         "Μενού", "", "Ένας τίτλος", "", "Two lines", "", "New", "", "Only in this cut",
     )  # fmt: skip
@@ -253,14 +259,16 @@ def test_a_page_is_cut_anew_from_its_html(corpus):
     assert len(markup.cues) == len(cut.lines)
 
 
-def test_a_labelled_file_names_its_html(tmp_path):
+def test_a_labelled_file_names_its_html(tmp_path: Path) -> None:
     (tmp_path / "a.tsv").write_text("# html: pages/a.html\nnav\tHome\nbody\tText\n")
     page = labelled.read(tmp_path / "a.tsv")
     with pytest.raises(FileNotFoundError):
         from_html(page)
     (tmp_path / "pages").mkdir()
     (tmp_path / "pages" / "a.html").write_text("<ul><li>Home</ul><p>Text")
-    cut, _ = from_html(page)
+    found = from_html(page)
+    assert found is not None
+    cut, _ = found
     assert (cut.lines, cut.labels) == (("Home", "", "Text"), ("nav", "", "body"))
     (tmp_path / "pages" / "a.html").write_bytes(b"%PDF-1.4")
     with pytest.raises(CorpusError, match=r"a\.html: not HTML, but a PDF"):
@@ -268,7 +276,7 @@ def test_a_labelled_file_names_its_html(tmp_path):
     assert from_html(replace(page, head={})) is None
 
 
-def test_a_row_of_a_table_takes_the_label_of_most_of_it():
+def test_a_row_of_a_table_takes_the_label_of_most_of_it() -> None:
     page = LabelledPage(
         "a",
         {},
@@ -280,26 +288,26 @@ def test_a_row_of_a_table_takes_the_label_of_most_of_it():
 
 
 @given(st.lists(st.sampled_from(["a", "b", "", "c d"]), max_size=12))
-def test_a_cut_of_the_same_lines_keeps_every_label(lines):
+def test_a_cut_of_the_same_lines_keeps_every_label(lines: list[str]) -> None:
     labels = [LABELS[i % len(LABELS)] if line else "" for i, line in enumerate(lines)]
     page = LabelledPage("a", {}, tuple(lines), tuple(labels))
     assert carry_to(lines, page) == tuple(labels)
 
 
-def test_views_carry_their_own_labels(corpus):
+def test_views_carry_their_own_labels(corpus: Path) -> None:
     (view,) = read_views(corpus, "train")
     assert (view.name, view.site, view.lang) == ("one/net", "a.example", "el")
     assert view.head["extractor"] == "net"
     assert view.labels == ("nav", "?")
 
 
-def test_views_of_the_dev_pages_come_by_extractor(corpus):
+def test_views_of_the_dev_pages_come_by_extractor(corpus: Path) -> None:
     views = dev_views(corpus)
     assert list(views) == ["net", "sieve"]
     assert [page.name for page in views["sieve"]] == ["one/sieve"]
 
 
-def test_what_is_written_of_a_page_joins_with_it_and_holds_no_text(tmp_path):
+def test_what_is_written_of_a_page_joins_with_it_and_holds_no_text(tmp_path: Path) -> None:
     page = made_up_page("one", "A line\nof two", "Another")
     write_rows(tmp_path / "dev.jsonl.gz", [page])
     page["origin"] = {"repository": "someone/something", "path": "a.html"}
@@ -312,7 +320,7 @@ def test_what_is_written_of_a_page_joins_with_it_and_holds_no_text(tmp_path):
     assert found.labels == ("title", "body")
 
 
-def test_a_folder_that_is_no_corpus_is_refused(tmp_path):
+def test_a_folder_that_is_no_corpus_is_refused(tmp_path: Path) -> None:
     with pytest.raises(CorpusError, match=r"train\.jsonl\.gz: no such file"):
         read_pages(tmp_path, "train", STANDOFF)
     with pytest.raises(CorpusError, match=r"residue\.jsonl\.gz: no such file"):
@@ -331,14 +339,14 @@ def test_a_folder_that_is_no_corpus_is_refused(tmp_path):
     ],
     ids=["plain", "tail lost", "half", "zeros inside", "no JSON", "no UTF-8"],
 )
-def test_a_damaged_file_is_refused_by_name(corpus, spoil):
+def test_a_damaged_file_is_refused_by_name(corpus: Path, spoil: Callable[[bytes], bytes]) -> None:
     file = corpus / "dev.jsonl.gz"
     file.write_bytes(spoil(file.read_bytes()))
     with pytest.raises(CorpusError, match=r"dev\.jsonl\.gz: cannot be read"):
         read_pages(corpus, "dev", STANDOFF)
 
 
-def test_no_damage_gets_past_the_reader(corpus):
+def test_no_damage_gets_past_the_reader(corpus: Path) -> None:
     """A changed byte gives the same pages or a CorpusError, never another error."""
     whole = read_pages(corpus, "dev", STANDOFF)
     file = corpus / "dev.jsonl.gz"
@@ -354,13 +362,13 @@ def test_no_damage_gets_past_the_reader(corpus):
             assert "dev.jsonl.gz" in str(error)
 
 
-def test_a_split_without_a_labelled_page_is_refused(corpus):
+def test_a_split_without_a_labelled_page_is_refused(corpus: Path) -> None:
     with pytest.raises(CorpusError, match=r"train\.jsonl\.gz: holds no page that has labels"):
         read_pages(corpus, "train", STANDOFF)
 
 
 @pytest.mark.parametrize("gone", ["id", "lines", "lang"])
-def test_a_row_that_is_no_page_is_refused(corpus, gone):
+def test_a_row_that_is_no_page_is_refused(corpus: Path, gone: str) -> None:
     row = made_up_page("one", "Text")
     del row[gone]
     write_rows(corpus / "dev.jsonl.gz", [row])
@@ -377,12 +385,12 @@ def rows_of(file: Path) -> list[dict[str, Any]]:
     return [json.loads(row) for row in file.read_text("utf-8").split("\n")[:-1]]
 
 
-def test_there_are_stand_off_labels():
+def test_there_are_stand_off_labels() -> None:
     assert len(read_standoff([CORPORA])) == sum(len(rows_of(file)) for file in FILES) > 100
 
 
 @pytest.mark.parametrize("file", FILES, ids=[file.stem for file in FILES])
-def test_stand_off_labels_are_hashes_and_labels_and_no_text(file):
+def test_stand_off_labels_are_hashes_and_labels_and_no_text(file: Path) -> None:
     for row in rows_of(file):
         assert set(row) == {"id", "split", "method", "lang", "repository", "path", "lines"}
         assert row["split"] in ("train", "dev")
@@ -399,7 +407,7 @@ def test_stand_off_labels_are_hashes_and_labels_and_no_text(file):
 
 @pytest.mark.skipif(not CORPUS.is_dir(), reason="no corpus here")
 @pytest.mark.parametrize("split", ["train", "dev"])
-def test_every_page_labelled_by_hand_joins_with_all_its_lines(split):
+def test_every_page_labelled_by_hand_joins_with_all_its_lines(split: str) -> None:
     standoff = read_standoff([CORPORA])
     by_hand = {
         row["id"]

@@ -13,6 +13,7 @@ from argparse import Namespace
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,10 +22,11 @@ from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, confusion_matrix, precision_recall_fscore_support
 
 import clutter
-from clutter import LABELS, Page, features, labelled
+from clutter import LABELS, Model, Page, features, labelled
 from clutter.corpus import line_hash, read_pages, read_standoff
 from clutter.evaluate import (
     Score,
+    Scores,
     WorstPage,
     calibration_error,
     evaluate,
@@ -38,7 +40,7 @@ from clutter.labelled import LabelledPage
 AUTHORED = Path(__file__).parent.parent / "labelled" / "pages"
 
 
-class Answering:
+class Answering(Model):
     """A model that gives the probabilities it is told to: one row for each non-blank
     line, page after page."""
 
@@ -89,21 +91,21 @@ GUESSES = ["nav", "title", "body", "nav", "body", "body", "body", "nav"]
 
 
 @pytest.fixture
-def scores():
+def scores() -> Scores:
     return evaluate(Answering(map(sure, GUESSES)), [FIRST, SECOND])
 
 
-def test_labelled_lines_alone_are_counted(scores):
+def test_labelled_lines_alone_are_counted(scores: Scores) -> None:
     assert (scores.pages, scores.lines) == (2, 7)
     assert scores.accuracy == 5 / 7
     assert np.sum(scores.confusion) == 7
 
 
-def test_each_label_has_its_scores(scores):
+def test_each_label_has_its_scores(scores: Scores) -> None:
     # body: 3 there, 3 guessed, 2 of them right
     assert scores.by_label["body"] == Score(2 / 3, 2 / 3, 2 / 3, 3)
     # nav: 2 there, 3 guessed, 2 right
-    assert scores.by_label["nav"] == Score(2 / 3, 1, pytest.approx(0.8), 2)
+    assert scores.by_label["nav"] == Score(2 / 3, 1, pytest.approx(0.8), 2)  # type: ignore[arg-type]
     assert scores.by_label["title"] == Score(1, 1, 1, 1)
     assert scores.by_label["ad"] == Score(0, 0, 0, 1)
     assert scores.by_label["comment"] == Score(0, 0, 0, 0)
@@ -111,7 +113,7 @@ def test_each_label_has_its_scores(scores):
     assert scores.macro_f1 == pytest.approx((2 / 3 + 0.8 + 1 + 0) / 4)
 
 
-def test_kept_or_dropped_is_scored_by_lines_and_by_characters(scores):
+def test_kept_or_dropped_is_scored_by_lines_and_by_characters(scores: Scores) -> None:
     # truly kept are title, three bodies; kept are title, two bodies and the ad
     assert scores.kept_by_lines == Score(3 / 4, 3 / 4, 3 / 4, 4)
     right = len("A headline") + len("First paragraph.") + len("Τρίτη παράγραφος")
@@ -120,18 +122,18 @@ def test_kept_or_dropped_is_scored_by_lines_and_by_characters(scores):
     assert scores.kept_by_characters.support == right + 7
 
 
-def test_keeping_everything_is_the_yardstick(scores):
+def test_keeping_everything_is_the_yardstick(scores: Scores) -> None:
     there = len("A headline" + "First paragraph." + "Second." + "Τρίτη παράγραφος")
     clutter_characters = len("Home" + "Buy!" + "Μενού")
     assert scores.keep_everything == pytest.approx(2 * there / (2 * there + clutter_characters))
 
 
-def test_the_confusion_table_has_a_row_for_each_true_label(scores):
+def test_the_confusion_table_has_a_row_for_each_true_label(scores: Scores) -> None:
     row = dict(zip(LABELS, scores.confusion[LABELS.index("body")], strict=True))
     assert row == dict.fromkeys(LABELS, 0) | {"body": 2, "nav": 1}
 
 
-def test_languages_are_scored_apart(scores):
+def test_languages_are_scored_apart(scores: Scores) -> None:
     assert list(scores.by_language) == ["el", "en"]
     greek, english = scores.by_language.values()
     assert (greek.pages, greek.lines, greek.accuracy, greek.macro_f1) == (1, 2, 1, 1)
@@ -140,19 +142,19 @@ def test_languages_are_scored_apart(scores):
     assert english.kept_by_lines == pytest.approx(2 / 3)
 
 
-def test_the_worst_pages_are_named_with_what_went_wrong(scores):
+def test_the_worst_pages_are_named_with_what_went_wrong(scores: Scores) -> None:
     characters = len("Home" + "A headline" + "First paragraph." + "Second." + "Buy!")
     assert scores.worst == [WorstPage("first.tsv", 11, 11 / characters, kept=4, dropped=7)]
 
 
-def test_the_worst_page_comes_first_and_no_more_than_asked_for():
+def test_the_worst_page_comes_first_and_no_more_than_asked_for() -> None:
     pages = [page(f"{size}.tsv", ("nav", "x" * size)) for size in (3, 9, 1, 5)]
     found = evaluate(Answering([sure("body")] * 4), pages, worst=3)
     assert [worst.name for worst in found.worst] == ["9.tsv", "5.tsv", "3.tsv"]
     assert evaluate(Answering([sure("body")] * 4), pages, worst=0).worst == []
 
 
-def test_lines_where_label_and_model_disagree_are_named_the_most_striking_first():
+def test_lines_where_label_and_model_disagree_are_named_the_most_striking_first() -> None:
     rows = [sure("nav"), sure("nav", 0.65), sure("ad", 0.93), sure("body", 0.3)]
     doubted = page(
         "a.tsv", ("nav", "Home"), ("body", "Text."), ("", ""), ("nav", "Buy"), ("ad", "Now")
@@ -169,7 +171,7 @@ def test_lines_where_label_and_model_disagree_are_named_the_most_striking_first(
     assert len(evaluate(Answering(rows), [doubted], worst=2).disagreements) == 2
 
 
-def test_the_report_shows_disagreements_by_file_and_line(tmp_path):
+def test_the_report_shows_disagreements_by_file_and_line(tmp_path: Path) -> None:
     file = tmp_path / "a.tsv"
     file.write_text("# lang: en\n\nnav\tHome\nbody\tB\x1b[1muy " + "now " * 30 + "\n")
     pages = [labelled.read(file)]
@@ -179,7 +181,7 @@ def test_the_report_shows_disagreements_by_file_and_line(tmp_path):
     assert row.endswith("...") and len(row) < len(str(file)) + 90
 
 
-def test_title_and_body_together_decide_what_is_kept():
+def test_title_and_body_together_decide_what_is_kept() -> None:
     row = np.zeros(len(LABELS))
     row[[LABELS.index("title"), LABELS.index("body"), LABELS.index("nav")]] = 0.3, 0.3, 0.4
     found = evaluate(Answering([row]), [page("a.tsv", ("body", "Text"))])
@@ -187,13 +189,13 @@ def test_title_and_body_together_decide_what_is_kept():
     assert found.kept_by_lines.recall == 1  # and the line is kept all the same
 
 
-def test_another_choice_of_what_to_keep():
+def test_another_choice_of_what_to_keep() -> None:
     found = evaluate(Answering(map(sure, GUESSES)), [FIRST, SECOND], keep=("nav",))
-    assert found.kept_by_lines == Score(2 / 3, 1, pytest.approx(0.8), 2)
+    assert found.kept_by_lines == Score(2 / 3, 1, pytest.approx(0.8), 2)  # type: ignore[arg-type]
     assert found.keep == ("nav",)
 
 
-def test_calibration_error_of_a_worked_example():
+def test_calibration_error_of_a_worked_example() -> None:
     # bins of a fifteenth: (0, 1/15] holds two lines, (8/15, 9/15] two, (14/15, 1] one
     probability = np.array([0.02, 0.04, 0.55, 0.59, 1.0])
     happened = np.array([False, False, True, False, True])
@@ -201,7 +203,7 @@ def test_calibration_error_of_a_worked_example():
     assert calibration_error(probability, happened) == pytest.approx(expected)
 
 
-def test_a_bin_holds_its_upper_bound():
+def test_a_bin_holds_its_upper_bound() -> None:
     # 0 and 1/15 share the first bin; a bin's mean may be right where no line is
     assert calibration_error(np.array([1 / 15, 0.0]), np.array([False, False])) == pytest.approx(
         1 / 30
@@ -209,7 +211,7 @@ def test_a_bin_holds_its_upper_bound():
     assert calibration_error(np.array([0.5, 0.5]), np.array([True, False])) == 0
 
 
-def slow_calibration_error(probability, happened):
+def slow_calibration_error(probability: np.ndarray, happened: np.ndarray) -> float:
     total = 0.0
     for b in range(15):
         inside = [
@@ -225,7 +227,7 @@ def slow_calibration_error(probability, happened):
 
 
 @given(st.lists(st.tuples(st.integers(0, 1000), st.booleans()), min_size=1, max_size=40))
-def test_calibration_error_is_that_of_the_plain_loop(lines):
+def test_calibration_error_is_that_of_the_plain_loop(lines: list[tuple[int, bool]]) -> None:
     # thousandths and a bit: none falls on a bound, where rounding would decide
     probability = np.array([p * 0.999 / 1000 + 1e-5 for p, _ in lines])
     happened = np.array([h for _, h in lines])
@@ -244,7 +246,7 @@ ANSWERED = st.lists(
 @settings(max_examples=60, deadline=None)
 @given(ANSWERED)
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.UndefinedMetricWarning")
-def test_scores_are_those_of_scikit_learn(lines):
+def test_scores_are_those_of_scikit_learn(lines: list[tuple[str, str, int]]) -> None:
     true, guessed, sizes = zip(*lines, strict=True)
     pages = [page("a.tsv", *((label, "x" * size) for label, size in zip(true, sizes, strict=True)))]
     found = evaluate(Answering(map(sure, guessed)), pages)
@@ -268,7 +270,7 @@ def test_scores_are_those_of_scikit_learn(lines):
 
 @settings(max_examples=60, deadline=None)
 @given(ANSWERED, st.integers(1, 5))
-def test_what_holds_for_any_answers(lines, size):
+def test_what_holds_for_any_answers(lines: list[tuple[str, str, int]], size: int) -> None:
     true, guessed, _ = zip(*lines, strict=True)
     rows = [(label, f"line {i}") for i, label in enumerate(true)]
     pages = [
@@ -293,7 +295,7 @@ def test_what_holds_for_any_answers(lines, size):
     assert all(0 < worst.share <= 1 for worst in found.worst)
 
 
-def test_perfect_answers_score_one():
+def test_perfect_answers_score_one() -> None:
     perfect = evaluate(Answering(map(sure, ["nav", "title", "body", "body", "nav", "ad"])), [FIRST])
     assert perfect.accuracy == perfect.macro_f1 == 1
     assert perfect.kept_by_lines.f1 == perfect.kept_by_characters.f1 == 1
@@ -301,7 +303,7 @@ def test_perfect_answers_score_one():
     assert perfect.worst == []
 
 
-def test_labels_of_blank_lines_are_left_out():
+def test_labels_of_blank_lines_are_left_out() -> None:
     odd = LabelledPage("a.tsv", {}, ("\u200f", "Text"), ("nav", "body"))
     assert evaluate(Answering([sure("body")]), [odd]).lines == 1
 
@@ -310,12 +312,12 @@ def test_labels_of_blank_lines_are_left_out():
     "pages",
     [[], [page("a.tsv", ("?", "unlabelled"), ("", ""))], [LabelledPage("a.tsv", {}, (), ())]],
 )
-def test_pages_without_a_labelled_line_are_refused(pages):
+def test_pages_without_a_labelled_line_are_refused(pages: list[LabelledPage]) -> None:
     with pytest.raises(ValueError, match="no labelled line in"):
         evaluate(Answering([sure("body")]), pages)
 
 
-def test_labels_that_the_model_lacks_are_refused():
+def test_labels_that_the_model_lacks_are_refused() -> None:
     with pytest.raises(ValueError, match=r"a\.tsv: the model has no label 'menu'"):
         evaluate(Answering([]), [page("a.tsv", ("menu", "Home"))])
     with pytest.raises(ValueError, match="keep: the model has no label 'text'"):
@@ -323,12 +325,12 @@ def test_labels_that_the_model_lacks_are_refused():
 
 
 @pytest.mark.parametrize("line", ["two\nlines", "two\rlines"])
-def test_a_line_break_inside_a_line_is_refused(line):
+def test_a_line_break_inside_a_line_is_refused(line: str) -> None:
     with pytest.raises(ValueError, match=r"a\.tsv: a line holds a line break"):
         evaluate(Answering([]), [page("a.tsv", ("body", line))])
 
 
-def test_the_report_holds_the_numbers(scores):
+def test_the_report_holds_the_numbers(scores: Scores) -> None:
     report = format_text(scores)
     rows = [" ".join(line.split()) for line in report.splitlines()]
     assert "2 pages, 7 labelled lines" in rows
@@ -341,7 +343,7 @@ def test_the_report_holds_the_numbers(scores):
     assert all(line == line.rstrip() for line in report.split("\n"))
 
 
-def test_json_holds_all_scores(scores):
+def test_json_holds_all_scores(scores: Scores) -> None:
     found = json.loads(format_json(scores))
     assert found == json.loads(json.dumps(scores.as_dict()))
     assert found["by_label"]["body"] == {
@@ -357,14 +359,20 @@ def test_json_holds_all_scores(scores):
 # --- the command --------------------------------------------------------------------
 
 
-def run(*labelled, model=None, format="text", worst=3, corpus=None):
+def run(
+    *labelled: Path,
+    model: str | None = None,
+    format: str = "text",
+    worst: int = 3,
+    corpus: str | None = None,
+) -> int:
     paths = [str(path) for path in labelled]
     return main_evaluate(
         Namespace(labelled=paths, model=model, format=format, worst=worst, corpus=corpus)
     )
 
 
-def test_the_shipped_model_knows_the_authored_pages(capsys):
+def test_the_shipped_model_knows_the_authored_pages(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(AUTHORED, format="json") == 0
     scores = json.loads(capsys.readouterr().out)
     assert scores["pages"] == len(list(AUTHORED.rglob("*.tsv")))
@@ -372,7 +380,7 @@ def test_the_shipped_model_knows_the_authored_pages(capsys):
     assert len(scores["worst"]) <= 3
 
 
-def test_the_text_report_is_printed(capsys, tmp_path):
+def test_the_text_report_is_printed(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     (tmp_path / "one.tsv").write_text("# lang: el\nnav\tΜενού\nbody\tΚείμενο.\n", "utf-8")
     assert run(tmp_path) == 0
     out = capsys.readouterr()
@@ -381,7 +389,9 @@ def test_the_text_report_is_printed(capsys, tmp_path):
 
 
 @pytest.mark.parametrize("format", ["text", "json"])
-def test_a_file_name_that_is_no_text_is_printed_all_the_same(capsys, tmp_path, format):
+def test_a_file_name_that_is_no_text_is_printed_all_the_same(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, format: str
+) -> None:
     odd = tmp_path / "caf\udce9.tsv"
     try:
         odd.write_text("body\tshare\nnav\tA paragraph of many words, and then some more.\n")
@@ -391,7 +401,7 @@ def test_a_file_name_that_is_no_text_is_printed_all_the_same(capsys, tmp_path, f
     assert "caf\\udce9.tsv" in capsys.readouterr().out
 
 
-def refused(capsys, *args, **options) -> str:
+def refused(capsys: pytest.CaptureFixture[str], *args: Path, **options: Any) -> str:
     """The message of a refused command."""
     assert run(*args, **options) == 2
     out = capsys.readouterr()
@@ -400,19 +410,23 @@ def refused(capsys, *args, **options) -> str:
     return out.err
 
 
-def test_a_folder_without_a_labelled_line_is_refused(capsys, tmp_path):
+def test_a_folder_without_a_labelled_line_is_refused(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
     (tmp_path / "one.tsv").write_text("?\tNobody looked at this\n")
     (tmp_path / "two.tsv").write_text("?\tNor at this\n")
     message = refused(capsys, tmp_path)
     assert message == f"clutter: {tmp_path}: no labelled line in 2 pages\n"
 
 
-def test_a_malformed_file_is_refused_with_its_line(capsys, tmp_path):
+def test_a_malformed_file_is_refused_with_its_line(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
     (tmp_path / "one.tsv").write_text("nav\tHome\nbdy\tText\n")
     assert "one.tsv:2: " in refused(capsys, tmp_path)
 
 
-def test_what_cannot_be_read_is_refused(capsys, tmp_path):
+def test_what_cannot_be_read_is_refused(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert "none.tsv" in refused(capsys, tmp_path / "none.tsv")
     fine = tmp_path / "fine.tsv"
     fine.write_text("nav\tHome\n")
@@ -420,11 +434,11 @@ def test_what_cannot_be_read_is_refused(capsys, tmp_path):
     assert "not a model file" in refused(capsys, fine, model=str(fine))
 
 
-def test_nothing_to_evaluate_is_refused(capsys):
+def test_nothing_to_evaluate_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert "no labelled pages" in refused(capsys)
 
 
-def test_a_negative_number_of_worst_pages_is_refused(capsys):
+def test_a_negative_number_of_worst_pages_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert "negative" in refused(capsys, AUTHORED, worst=-1)
 
 
@@ -434,7 +448,7 @@ MENU, STORY = "Home", "The council has voted to keep the ferry running through t
 
 
 @pytest.fixture
-def tiny_corpus(tmp_path):
+def tiny_corpus(tmp_path: Path) -> Path:
     """A corpus folder with two pages and two views, and stand-off labels for one page."""
     lines = [{"text": MENU}, {"text": STORY}]
     rows = [
@@ -463,7 +477,9 @@ def tiny_corpus(tmp_path):
     return tmp_path
 
 
-def test_a_corpus_is_scored_on_its_labelled_dev_pages_and_on_their_views(capsys, tiny_corpus):
+def test_a_corpus_is_scored_on_its_labelled_dev_pages_and_on_their_views(
+    capsys: pytest.CaptureFixture[str], tiny_corpus: Path
+) -> None:
     labels = tiny_corpus / "labels.jsonl"
     assert run(labels, corpus=str(tiny_corpus), format="json") == 0
     found = json.loads(capsys.readouterr().out)
@@ -475,7 +491,9 @@ def test_a_corpus_is_scored_on_its_labelled_dev_pages_and_on_their_views(capsys,
     assert found["views"]["sieve"]["lines"] == 1
 
 
-def test_the_views_have_a_table_of_their_own_in_the_report(capsys, tiny_corpus):
+def test_the_views_have_a_table_of_their_own_in_the_report(
+    capsys: pytest.CaptureFixture[str], tiny_corpus: Path
+) -> None:
     assert run(tiny_corpus, corpus=str(tiny_corpus)) == 0
     report = capsys.readouterr().out
     assert report.startswith("1 page, 2 labelled lines\n")
@@ -488,7 +506,9 @@ def test_the_views_have_a_table_of_their_own_in_the_report(capsys, tiny_corpus):
     assert [row[:2] for row in rows[1:]] == [["sieve", "1"]]
 
 
-def test_a_labelled_page_of_html_is_scored_as_text_and_from_its_html(capsys, tmp_path):
+def test_a_labelled_page_of_html_is_scored_as_text_and_from_its_html(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
     (tmp_path / "a.html").write_text(f"<ul><li>{MENU}</ul><p>{STORY}</p>")
     (tmp_path / "a.tsv").write_text(f"# html: a.html\nnav\t{MENU}\nbody\t{STORY}\n")
     (tmp_path / "b.tsv").write_text(f"nav\t{MENU}\nbody\t{STORY}\n")
@@ -500,7 +520,7 @@ def test_a_labelled_page_of_html_is_scored_as_text_and_from_its_html(capsys, tmp
     assert "a.html" in refused(capsys, tmp_path)
 
 
-def test_views_are_scored_extractor_by_extractor():
+def test_views_are_scored_extractor_by_extractor() -> None:
     right = evaluate(Answering([sure("body")]), [page("a", ("body", "Text"))])
     wrong = evaluate(Answering([sure("nav")]), [page("b", ("body", "Text"))])
     rows = [
@@ -509,7 +529,9 @@ def test_views_are_scored_extractor_by_extractor():
     assert rows[-2:] == ["sieve 1 1.000 1.000 1.000 1.000", "x 1 0.000 0.000 0.000 1.000"]
 
 
-def test_without_views_the_report_says_nothing_of_them(capsys, tmp_path):
+def test_without_views_the_report_says_nothing_of_them(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
     (tmp_path / "one.tsv").write_text("nav\tHome\nbody\tText\n")
     assert run(tmp_path) == 0
     assert "Half-cleaned" not in capsys.readouterr().out
@@ -517,7 +539,9 @@ def test_without_views_the_report_says_nothing_of_them(capsys, tmp_path):
     assert "views" not in json.loads(capsys.readouterr().out)
 
 
-def test_what_is_wrong_with_a_corpus_is_told(capsys, tiny_corpus, tmp_path_factory):
+def test_what_is_wrong_with_a_corpus_is_told(
+    capsys: pytest.CaptureFixture[str], tiny_corpus: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     empty = tmp_path_factory.mktemp("empty")
     assert "no stand-off labels" in refused(capsys, empty, corpus=str(tiny_corpus))
     assert "dev.jsonl.gz: no such file" in refused(capsys, tiny_corpus, corpus=str(empty))
@@ -527,7 +551,9 @@ def test_what_is_wrong_with_a_corpus_is_told(capsys, tiny_corpus, tmp_path_facto
     assert "labels.jsonl:1: " in refused(capsys, tiny_corpus, corpus=str(tiny_corpus))
 
 
-def test_a_corpus_without_a_label_for_it_is_refused(capsys, tiny_corpus):
+def test_a_corpus_without_a_label_for_it_is_refused(
+    capsys: pytest.CaptureFixture[str], tiny_corpus: Path
+) -> None:
     labels = tiny_corpus / "labels.jsonl"
     labels.write_text(labels.read_text().replace("known", "other"))
     message = refused(capsys, labels, corpus=str(tiny_corpus))
@@ -538,7 +564,7 @@ CORPUS = AUTHORED.parent.parent.parent / "shared" / "corpus"
 
 
 @pytest.mark.skipif(not CORPUS.is_dir(), reason="no corpus here")
-def test_the_model_is_better_than_keeping_everything_on_real_pages():
+def test_the_model_is_better_than_keeping_everything_on_real_pages() -> None:
     standoff = read_standoff([AUTHORED.parent / "corpora"])
     scores = evaluate(clutter.load(), read_pages(CORPUS, "dev", standoff))
     assert scores.pages > 50

@@ -13,6 +13,7 @@ import math
 import random
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -52,7 +53,7 @@ def found_lines(pages: Pages, texts: list[str], i: int) -> list[list[object]]:
 @functools.cache
 def class_name(character: str) -> str:
     """Class of a character, asked for it alone."""
-    return CLASS_NAMES[features.split([character]).lines.classes[0]]
+    return CLASS_NAMES[int(features.split([character]).lines.classes[0])]
 
 
 def fold(character: str) -> int:
@@ -206,11 +207,12 @@ def featured(*texts: str) -> Features:
 
 
 def column(found: Features, name: str) -> list[float]:
-    return found.shape[:, SHAPE_NAMES.index(name)].tolist()
+    values: list[float] = found.shape[:, SHAPE_NAMES.index(name)].tolist()
+    return values
 
 
 @pytest.mark.parametrize("case", EXAMPLES, ids=[case["about"] for case in EXAMPLES])
-def test_examples_of_line_splitting(case):
+def test_examples_of_line_splitting(case: dict[str, Any]) -> None:
     texts = [case["text"]]
     assert found_lines(features.split(texts), texts, 0) == case["lines"]
 
@@ -219,7 +221,7 @@ def test_examples_of_line_splitting(case):
 @example(["a\r", "\nb"])
 @example(["a\n", "\r", "\n\nb"])
 @example(["", "", "a", ""])
-def test_splitting_is_that_of_a_regular_expression_page_by_page(texts):
+def test_splitting_is_that_of_a_regular_expression_page_by_page(texts: list[str]) -> None:
     pages = features.split(texts)
     assert pages.first.tolist()[0] == 0
     assert pages.first[-1] == pages.lines.start.size
@@ -256,7 +258,7 @@ def test_splitting_is_that_of_a_regular_expression_page_by_page(texts):
         ("other", "\x00\ud800\ue001"),
     ],
 )
-def test_classes_of_characters(name, characters):
+def test_classes_of_characters(name: str, characters: str) -> None:
     assert {c: class_name(c) for c in characters} == dict.fromkeys(characters, name)
 
 
@@ -264,10 +266,10 @@ def test_classes_of_characters(name, characters):
 @example(["\u200b" * LINE_LIMIT + "beyond the limit"])
 @example(["x" * (LINE_LIMIT - 1) + " yz\n" + "x" * LINE_LIMIT])
 @example(["  A\u200b B  \n\u200ec"])
-def test_buckets_are_those_of_the_slow_hash(texts):
+def test_buckets_are_those_of_the_slow_hash(texts: list[str]) -> None:
     found = featured(*texts)
     pages = features.split(texts)
-    lines = [line for i in range(len(texts)) for _, line in found_lines(pages, texts, i)]
+    lines = [str(line) for i in range(len(texts)) for _, line in found_lines(pages, texts, i)]
     assert found.first.size == len(lines) + 1
     assert found.first[-1] == found.buckets.shape[1]
     for i, line in enumerate(lines):
@@ -278,10 +280,10 @@ def test_buckets_are_those_of_the_slow_hash(texts):
 @given(BATCHES)
 @example(["\u200b" * LINE_LIMIT + "beyond the limit"])
 @example(["一龍 ABC Word word9 don't\n§ 12.5"])
-def test_shape_is_that_of_the_slow_count(texts):
+def test_shape_is_that_of_the_slow_count(texts: list[str]) -> None:
     found = featured(*texts)
     pages = features.split(texts)
-    lines = [line for i in range(len(texts)) for _, line in found_lines(pages, texts, i)]
+    lines = [str(line) for i in range(len(texts)) for _, line in found_lines(pages, texts, i)]
     for i, line in enumerate(lines):
         expected = slow_shape(line)
         ours = {name: found.shape[i, SHAPE_NAMES.index(name)] for name in expected}
@@ -312,7 +314,7 @@ PARAGRAPHS = st.lists(st.sampled_from(WORDS), min_size=20, max_size=50).map(" ".
 @example("Menu\nThe menu\n" + "The menu of the day, " * 9 + "\n" + "The menu of the day, " * 9)
 @example("one line of thirty-one character")
 @example("\u200b" * LINE_LIMIT + "beyond the limit\nshort")
-def test_what_a_line_shares_with_its_page_is_that_of_the_slow_count(text):
+def test_what_a_line_shares_with_its_page_is_that_of_the_slow_count(text: str) -> None:
     found = featured(text)
     lines = [str(line) for _, line in found_lines(features.split([text]), [text], 0)]
     expected = zip(slow_overlaps(lines), slow_places(lines), strict=True) if lines else ()
@@ -322,13 +324,13 @@ def test_what_a_line_shares_with_its_page_is_that_of_the_slow_count(text):
         assert ours == pytest.approx(both, rel=1e-4, abs=1e-5)
 
 
-def test_the_slow_counts_together_know_every_feature():
+def test_the_slow_counts_together_know_every_feature() -> None:
     known = slow_shape("a") | slow_overlaps(["a"])[0] | slow_places(["a"])[0]
     assert sorted(known) == sorted(SHAPE_NAMES)
 
 
 @given(BATCHES)
-def test_features_are_finite(texts):
+def test_features_are_finite(texts: list[str]) -> None:
     assert np.isfinite(featured(*texts).shape).all()
 
 
@@ -336,7 +338,7 @@ def test_features_are_finite(texts):
 @example(["Menu\n" * 40, "Menu\n" + "A headline about words. " * 30, "Menu"])
 # 128 characters with the newlines: one more and its table would be twice as large
 @example(["before", ("storm and storm and storm, " * 9)[:120] + "\nlamp s"])
-def test_features_do_not_depend_on_the_other_pages(texts):
+def test_features_do_not_depend_on_the_other_pages(texts: list[str]) -> None:
     together = featured(*texts)
     alone = [featured(text) for text in texts]
     assert np.array_equal(together.buckets, np.concatenate([one.buckets for one in alone], axis=1))
@@ -346,7 +348,7 @@ def test_features_do_not_depend_on_the_other_pages(texts):
 
 
 @given(TEXTS, TEXTS)
-def test_a_line_never_sees_into_the_next_one(first, second):
+def test_a_line_never_sees_into_the_next_one(first: str, second: str) -> None:
     """An n-gram never reaches over a line's end: the lines' buckets are those they have alone."""
     together = featured(first + "\n" + second)
     parts = [featured(first), featured(second)]
@@ -354,12 +356,12 @@ def test_a_line_never_sees_into_the_next_one(first, second):
 
 
 @given(st.lists(st.text(st.sampled_from("aAbж9 .\u200b"), max_size=12), max_size=8))
-def test_marks_case_and_spacing_leave_the_buckets_alone(lines):
+def test_marks_case_and_spacing_leave_the_buckets_alone(lines: list[str]) -> None:
     noisy = ["\u200f " + line.replace(" ", " \u3000\t").upper() + "\u200b " for line in lines]
     assert np.array_equal(featured("\n".join(lines)).buckets, featured("\n".join(noisy)).buckets)
 
 
-def test_random_lines_rarely_share_a_bucket():
+def test_random_lines_rarely_share_a_bucket() -> None:
     letters = random.Random(3)
     words = {"".join(letters.choices("abcdefghijklmnopqrstuvwxyz", k=5)) for _ in range(3000)}
     found = featured("\n".join(sorted(words)))
@@ -369,14 +371,14 @@ def test_random_lines_rarely_share_a_bucket():
     assert collisions < 40
 
 
-def test_repeated_lines_are_counted_and_told_from_the_first():
+def test_repeated_lines_are_counted_and_told_from_the_first() -> None:
     found = featured("Menu\nText\n MENU \u200b\nMore\nmenu\nText")
     assert np.exp(column(found, "log same")).round().tolist() == [3, 2, 3, 1, 3, 2]
     assert column(found, "same before") == [0, 0, 1, 0, 1, 1]
     assert column(found, "same after") == [1, 1, 0, 0, 0, 0]
 
 
-def test_place_counts_the_lines_of_the_page():
+def test_place_counts_the_lines_of_the_page() -> None:
     found = featured("another page", "one\n\ntwo\nthree\nfour")
     assert column(found, "place")[1:] == [0, 0.25, 0.5, 0.75]
     assert np.expm1(column(found, "log from start"))[1:] == pytest.approx([0, 1, 2, 3], abs=1e-5)
@@ -387,7 +389,7 @@ def test_place_counts_the_lines_of_the_page():
     assert column(found, "text before")[1:] == pytest.approx(before)
 
 
-def test_a_headline_returns_in_the_long_lines_and_a_teaser_does_not():
+def test_a_headline_returns_in_the_long_lines_and_a_teaser_does_not() -> None:
     teasers = ["Quiz night comes to Bexley", "Five ways to cook leeks", "Why owls blink",
                "Cup draw: who meets who", "Obituary: Jim Fox, boxing coach"]  # fmt: skip
     text = (
@@ -411,7 +413,7 @@ def overlaps(*texts: str) -> list[list[float]]:
     return [column(found, "overlap 4"), column(found, "overlap 8")]
 
 
-def test_only_short_lines_overlap_and_only_with_long_ones():
+def test_only_short_lines_overlap_and_only_with_long_ones() -> None:
     text = "wording of a text " * 7 + "wording"
     # a long line gets nothing, even where its wording returns
     assert overlaps(text + "\n" + text) == [[0, 0], [0, 0]]
@@ -424,7 +426,7 @@ def test_only_short_lines_overlap_and_only_with_long_ones():
     assert overlaps(text, cut, text) == [[0, 0, 0], [0, 0, 0]]
 
 
-def test_a_line_is_text_from_its_width_on():
+def test_a_line_is_text_from_its_width_on() -> None:
     text = "harbour-wall-" * 10
     assert overlaps(text[: features.TEXT - 1] + "\n" + text[:30])[0] == [0, 0]
     assert overlaps(text[: features.TEXT] + "\n" + text[:30])[0][1] > 0.5
@@ -434,13 +436,13 @@ def test_a_line_is_text_from_its_width_on():
     assert overlaps(text[: features.TEXT * 2 // 5] + "\n" + text[:18])[0][1] > 0.5
 
 
-def test_the_nearest_long_line_is_counted_off_from_both_sides():
+def test_the_nearest_long_line_is_counted_off_from_both_sides() -> None:
     found = featured("\n".join(["short", "x" * 100, "short", "short", "y" * 100]), "short")
     assert np.exp(column(found, "log to long above")) == pytest.approx([1, 2, 1, 2, 3, 1])
     assert np.exp(column(found, "log to long below")) == pytest.approx([1, 3, 2, 1, 1, 1])
 
 
-def test_a_very_long_page_is_cut_into_sections_that_count_for_themselves():
+def test_a_very_long_page_is_cut_into_sections_that_count_for_themselves() -> None:
     text = "word\n" * (features.SECTION_LINES + 10)
     pages = features.split(["before", text])
     assert pages.lines.sections.tolist() == [
@@ -452,7 +454,7 @@ def test_a_very_long_page_is_cut_into_sections_that_count_for_themselves():
     assert pages.number[1:].tolist() == list(range(1, features.SECTION_LINES + 11))
 
 
-def test_a_text_of_another_section_is_not_overlapped_with():
+def test_a_text_of_another_section_is_not_overlapped_with() -> None:
     text = "Storm damages harbour wall " * 6
     filler = "-\n" * (features.SECTION_LINES - 2)
     found = overlaps(f"{text}\nStorm damages\n{filler}Storm damages")[0]
@@ -462,7 +464,7 @@ def test_a_text_of_another_section_is_not_overlapped_with():
 
 @settings(max_examples=20)
 @given(BATCHES)
-def test_a_part_of_the_sections_has_the_features_of_the_whole(texts):
+def test_a_part_of_the_sections_has_the_features_of_the_whole(texts: list[str]) -> None:
     lines = features.split(texts).lines
     whole = features.features(lines)
     for i in range(lines.sections.size - 1):

@@ -10,8 +10,10 @@ from __future__ import annotations
 import itertools
 import json
 import re
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,7 +22,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 import clutter
-from clutter import LABELS, Model, ModelError, features
+from clutter import LABELS, Model, ModelError, Page, features
 from clutter.markup import MARK_BITS, N_CUES, Markup
 from clutter.model import BLOCKS, CHUNK, DILATIONS, quantised, weight_shapes
 
@@ -66,14 +68,14 @@ def shipped() -> Model:
 
 
 @pytest.fixture(scope="module")
-def saved(small, tmp_path_factory) -> bytes:
+def saved(small: Model, tmp_path_factory: pytest.TempPathFactory) -> bytes:
     path = tmp_path_factory.mktemp("model") / "small.safetensors"
     small.save(path)
     return path.read_bytes()
 
 
 @pytest.fixture(scope="module")
-def scratch(tmp_path_factory) -> Path:
+def scratch(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("scratch") / "model.safetensors"
 
 
@@ -128,15 +130,16 @@ def slow_probabilities(model: Model, text: str, markup: Markup | None = None) ->
                 seen = np.concatenate((np.mean(notes[: i + 1], axis=0), np.mean(notes[i:], axis=0)))
             grown.append(state + np.maximum(seen @ w[f"{kind}{n}_w"] + w[f"{kind}{n}_b"], 0))
         states = grown
-    scores = np.exp([state @ w["out_w"] + w["out_b"] for state in states])
-    return scores / scores.sum(axis=1, keepdims=True)
+    scores: np.ndarray = np.exp([state @ w["out_w"] + w["out_b"] for state in states])
+    scores /= scores.sum(axis=1, keepdims=True)
+    return scores
 
 
 @settings(max_examples=30, deadline=None)
 @given(st.lists(st.text("abЖ一 .1\u200b", max_size=8), min_size=1, max_size=45).map("\n".join))
 @example("\n".join(f"line {i} of the page" for i in range(90)))
 @example("one line")
-def test_the_network_is_that_of_the_plain_loop(small, text):
+def test_the_network_is_that_of_the_plain_loop(small: Model, text: str) -> None:
     page = small.label(text)
     if len(page):
         np.testing.assert_allclose(page.probabilities, slow_probabilities(small, text), atol=1e-4)
@@ -148,7 +151,9 @@ def test_the_network_is_that_of_the_plain_loop(small, text):
     st.integers(0, 9),
 )
 @example("\n".join(f"line {i} of the page" for i in range(90)), 0)
-def test_the_network_with_markup_is_that_of_the_plain_loop(small, text, seed):
+def test_the_network_with_markup_is_that_of_the_plain_loop(
+    small: Model, text: str, seed: int
+) -> None:
     markup = random_markup(text.count("\n") + 1, seed)
     (page,) = small.label_marked([text], [markup])
     if len(page):
@@ -156,8 +161,10 @@ def test_the_network_with_markup_is_that_of_the_plain_loop(small, text, seed):
         np.testing.assert_allclose(page.probabilities, expected, atol=1e-4)
 
 
-def test_pages_of_html_are_labelled_alone_as_together(small):
-    pages = [f"<h1>Page {i}</h1><p class=a>{'Words. ' * i}</p><ul><li>x" for i in range(40)]
+def test_pages_of_html_are_labelled_alone_as_together(small: Model) -> None:
+    pages: list[str | bytes] = [
+        f"<h1>Page {i}</h1><p class=a>{'Words. ' * i}</p><ul><li>x" for i in range(40)
+    ]
     pages[7] = b""
     for page, html in zip(small.label_html_many(pages), pages, strict=True):
         alone = small.label_html(html)
@@ -171,7 +178,7 @@ def test_a_page_that_is_kept_does_not_hold_its_batch(small: Model) -> None:
         assert array.base is None or array.base.nbytes == array.nbytes
 
 
-def test_a_network_for_html_lies_in_a_file_beside(small, tmp_path):
+def test_a_network_for_html_lies_in_a_file_beside(small: Model, tmp_path: Path) -> None:
     file = tmp_path / "mine.safetensors"
     both = random_model(1)
     both.html = small
@@ -193,7 +200,7 @@ def test_a_network_for_html_lies_in_a_file_beside(small, tmp_path):
         Model.load(file).label_html(html)
 
 
-def test_a_network_for_text_only_reads_the_text_of_html():
+def test_a_network_for_text_only_reads_the_text_of_html() -> None:
     rng = np.random.default_rng(3)
     shapes = weight_shapes(VECTOR, 0, HIDDEN, SUMMARY, len(LABELS))
     weights = {name: rng.normal(0, 0.4, shape).astype(np.float32) for name, shape in shapes.items()}
@@ -206,7 +213,7 @@ def test_a_network_for_text_only_reads_the_text_of_html():
     np.testing.assert_array_equal(page.probabilities, expected)
 
 
-def test_text_without_a_tag_is_labelled_as_plain_text(small):
+def test_text_without_a_tag_is_labelled_as_plain_text(small: Model) -> None:
     text = "Home\nNews\n\nA headline\n\nA paragraph, and a < b."
     for page in (small.label_html(text), *small.label_html_many(["<p>One", text])):
         if page.text == text:
@@ -214,14 +221,14 @@ def test_text_without_a_tag_is_labelled_as_plain_text(small):
     assert page.text == text
 
 
-def test_a_page_that_is_no_html_stops_the_others_only_when_its_turn_comes(small):
+def test_a_page_that_is_no_html_stops_the_others_only_when_its_turn_comes(small: Model) -> None:
     found = small.label_html_many(["<p>one", "<p>two", b"%PDF-1.7", "<p>four"])
     assert [next(found).text for _ in range(2)] == ["one", "two"]
     with pytest.raises(ValueError, match="not HTML, but a PDF"):
         next(found)
 
 
-def test_text_beyond_one_chunk_is_summed_as_a_whole(small):
+def test_text_beyond_one_chunk_is_summed_as_a_whole(small: Model) -> None:
     sizes = np.random.default_rng(1).integers(1, 3000, 60)
     text = "\n".join("wording "[: size % 9] + "ab c" * (size // 4) for size in sizes.tolist())
     assert len(text) > 2 * CHUNK
@@ -242,7 +249,9 @@ PAGES = st.lists(LINES, max_size=12).map("\n".join)
 @given(PAGES)
 @example("")
 @example("\n\u200b\n")
-def test_every_non_blank_line_gets_one_label_with_its_probability(shipped, text):
+def test_every_non_blank_line_gets_one_label_with_its_probability(
+    shipped: Model, text: str
+) -> None:
     page = shipped.label(text)
     assert page.text == text
     assert page.labels == shipped.labels
@@ -261,7 +270,7 @@ def test_every_non_blank_line_gets_one_label_with_its_probability(shipped, text)
         assert line.confidence == row.max()
 
 
-def assert_same_page(one, other):
+def assert_same_page(one: Page, other: Page) -> None:
     assert one.text == other.text
     assert [line.number for line in one.lines] == [line.number for line in other.lines]
     np.testing.assert_allclose(one.probabilities, other.probabilities, atol=1e-4)
@@ -272,12 +281,12 @@ def assert_same_page(one, other):
 
 @settings(deadline=None, max_examples=50)
 @given(st.lists(PAGES, max_size=6))
-def test_many_pages_are_labelled_as_each_alone(shipped, texts):
+def test_many_pages_are_labelled_as_each_alone(shipped: Model, texts: list[str]) -> None:
     for together, text in zip(shipped.label_many(texts), texts, strict=True):
         assert_same_page(together, shipped.label(text))
 
 
-def test_authored_pages_are_labelled_as_each_alone(shipped):
+def test_authored_pages_are_labelled_as_each_alone(shipped: Model) -> None:
     texts = texts_of_authored_pages(40)
     # many copies, so that pages stand in several batches and at different places of them
     for together, text in zip(shipped.label_many(texts * 4), texts * 4, strict=True):
@@ -287,16 +296,18 @@ def test_authored_pages_are_labelled_as_each_alone(shipped):
 @pytest.mark.parametrize(
     "container", [list, tuple, iter, lambda texts: (t for t in texts), dict.fromkeys]
 )
-def test_any_iterable_of_pages_will_do(small, container):
+def test_any_iterable_of_pages_will_do(
+    small: Model, container: Callable[[list[str]], Iterable[str]]
+) -> None:
     texts = ["one\ntwo", "", "three"]
     pages = small.label_many(container(texts))
     assert [page.text for page in pages] == texts
 
 
-def test_an_endless_stream_of_pages_yields_as_it_goes(small):
+def test_an_endless_stream_of_pages_yields_as_it_goes(small: Model) -> None:
     taken = 0
 
-    def endless():
+    def endless() -> Iterator[str]:
         nonlocal taken
         for number in itertools.count():
             taken = number
@@ -309,8 +320,8 @@ def test_an_endless_stream_of_pages_yields_as_it_goes(small):
     assert taken < 1000
 
 
-def test_labelling_starts_only_when_asked(small):
-    def failing():
+def test_labelling_starts_only_when_asked(small: Model) -> None:
+    def failing() -> Iterator[str]:
         yield "one"
         raise RuntimeError("the source broke")
 
@@ -320,12 +331,12 @@ def test_labelling_starts_only_when_asked(small):
 
 
 @pytest.mark.parametrize("wrong", [b"bytes", None, 5, ["a"]])
-def test_a_page_that_is_no_text_is_refused(small, wrong):
+def test_a_page_that_is_no_text_is_refused(small: Model, wrong: Any) -> None:
     with pytest.raises(TypeError, match=f"str, not {type(wrong).__name__}"):
         list(small.label_many(["fine", wrong]))
 
 
-def test_threads_may_share_a_model(shipped):
+def test_threads_may_share_a_model(shipped: Model) -> None:
     texts = texts_of_authored_pages(16)
     with ThreadPoolExecutor(4) as pool:
         for page, text in zip(pool.map(shipped.label, texts), texts, strict=True):
@@ -335,7 +346,7 @@ def test_threads_may_share_a_model(shipped):
 # --- the model file -----------------------------------------------------------------
 
 
-def test_a_saved_model_loads_as_it_was(small, saved, scratch):
+def test_a_saved_model_loads_as_it_was(small: Model, saved: bytes, scratch: Path) -> None:
     loaded = load_bytes(scratch, saved)
     assert loaded.labels == small.labels
     assert loaded.about == small.about
@@ -346,7 +357,7 @@ def test_a_saved_model_loads_as_it_was(small, saved, scratch):
     assert np.array_equal(loaded.scale, small.scale)
 
 
-def test_quantising_a_table_moves_no_number_by_more_than_half_a_step():
+def test_quantising_a_table_moves_no_number_by_more_than_half_a_step() -> None:
     table = np.random.default_rng(1).normal(0, 0.3, (1000, VECTOR)).astype(np.float32)
     table[:, 1] = 0  # a column without any size
     whole, scale = quantised(table)
@@ -354,12 +365,16 @@ def test_quantising_a_table_moves_no_number_by_more_than_half_a_step():
     assert (np.abs(whole * scale - table) <= scale * 0.5001).all()
 
 
-def test_saving_a_loaded_model_gives_the_same_file(saved, scratch, tmp_path):
+def test_saving_a_loaded_model_gives_the_same_file(
+    saved: bytes, scratch: Path, tmp_path: Path
+) -> None:
     load_bytes(scratch, saved).save(tmp_path / "again.safetensors")
     assert (tmp_path / "again.safetensors").read_bytes() == saved
 
 
-def test_saving_replaces_the_file_and_leaves_no_other(small, saved, tmp_path):
+def test_saving_replaces_the_file_and_leaves_no_other(
+    small: Model, saved: bytes, tmp_path: Path
+) -> None:
     path = tmp_path / "model.safetensors"
     path.write_bytes(b"an older file")
     small.save(path)
@@ -367,7 +382,7 @@ def test_saving_replaces_the_file_and_leaves_no_other(small, saved, tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_a_failed_save_leaves_what_was_there(small, tmp_path):
+def test_a_failed_save_leaves_what_was_there(small: Model, tmp_path: Path) -> None:
     path = tmp_path / "folder.safetensors"
     path.mkdir()
     with pytest.raises(OSError):
@@ -375,12 +390,16 @@ def test_a_failed_save_leaves_what_was_there(small, tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_a_missing_file_is_an_os_error(tmp_path):
+def test_a_missing_file_is_an_os_error(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         clutter.load(tmp_path / "none.safetensors")
 
 
-def rewritten(data: bytes, change_header=None, change_arrays=None) -> bytes:
+def rewritten(
+    data: bytes,
+    change_header: Callable[[dict[str, Any]], object] | None = None,
+    change_arrays: Callable[[dict[str, np.ndarray]], object] | None = None,
+) -> bytes:
     """A model file with its header or its arrays changed."""
     arrays = safetensors.numpy.load(data)
     length = int.from_bytes(data[:8], "little")
@@ -410,7 +429,9 @@ def rewritten(data: bytes, change_header=None, change_arrays=None) -> bytes:
         (lambda h: h.update(about="nothing"), "does not say what the model is about"),
     ],
 )
-def test_a_header_that_does_not_fit_is_refused(saved, scratch, change, reason):
+def test_a_header_that_does_not_fit_is_refused(
+    saved: bytes, scratch: Path, change: Callable[[dict[str, Any]], object], reason: str
+) -> None:
     with pytest.raises(ModelError, match=reason):
         load_bytes(scratch, rewritten(saved, change_header=change))
 
@@ -423,14 +444,14 @@ FLOATS = [name for name in ARRAYS if name not in ("ngrams", "marks")]
 
 
 @pytest.mark.parametrize("name", ARRAYS)
-def test_a_missing_array_is_named(saved, scratch, name):
+def test_a_missing_array_is_named(saved: bytes, scratch: Path, name: str) -> None:
     with pytest.raises(ModelError, match=f"array '{name}' is missing"):
         load_bytes(scratch, rewritten(saved, change_arrays=lambda arrays: arrays.pop(name)))
 
 
 @pytest.mark.parametrize("name", ARRAYS)
-def test_a_misshapen_array_is_refused(saved, scratch, name):
-    def flatten_and_cut(arrays):
+def test_a_misshapen_array_is_refused(saved: bytes, scratch: Path, name: str) -> None:
+    def flatten_and_cut(arrays: dict[str, np.ndarray]) -> None:
         arrays[name] = arrays[name].ravel()[:-1].copy()
 
     with pytest.raises(ModelError, match=r"array '\w+' is (float32|int8) \("):
@@ -439,32 +460,34 @@ def test_a_misshapen_array_is_refused(saved, scratch, name):
 
 @pytest.mark.parametrize("name", FLOATS)
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
-def test_numbers_that_are_not_finite_are_refused(saved, scratch, name, value):
-    def spoil(arrays):
+def test_numbers_that_are_not_finite_are_refused(
+    saved: bytes, scratch: Path, name: str, value: float
+) -> None:
+    def spoil(arrays: dict[str, np.ndarray]) -> None:
         arrays[name].flat[-1] = value
 
     with pytest.raises(ModelError, match=f"array '{name}' holds numbers that are not finite"):
         load_bytes(scratch, rewritten(saved, change_arrays=spoil))
 
 
-def test_an_array_of_another_kind_is_refused(saved, scratch):
-    def widen(arrays):
+def test_an_array_of_another_kind_is_refused(saved: bytes, scratch: Path) -> None:
+    def widen(arrays: dict[str, np.ndarray]) -> None:
         arrays["out_b"] = arrays["out_b"].astype(np.float64)
 
     with pytest.raises(ModelError, match="array 'out_b' is float64"):
         load_bytes(scratch, rewritten(saved, change_arrays=widen))
 
 
-def test_vectors_that_cannot_be_packed_by_four_are_refused(saved, scratch):
-    def narrow(arrays):
+def test_vectors_that_cannot_be_packed_by_four_are_refused(saved: bytes, scratch: Path) -> None:
+    def narrow(arrays: dict[str, np.ndarray]) -> None:
         arrays["ngrams"] = arrays["ngrams"][:, :3].copy()
 
     with pytest.raises(ModelError, match="n-gram vectors of 3 numbers, not a multiple of 4"):
         load_bytes(scratch, rewritten(saved, change_arrays=narrow))
 
 
-def test_an_array_too_many_is_named(saved, scratch):
-    def add(arrays):
+def test_an_array_too_many_is_named(saved: bytes, scratch: Path) -> None:
+    def add(arrays: dict[str, np.ndarray]) -> None:
         arrays["extra"] = np.zeros(3, np.float32)
 
     with pytest.raises(ModelError, match="array 'extra' is not part of the format"):
@@ -493,22 +516,24 @@ def test_an_array_too_many_is_named(saved, scratch):
         ),
     ],
 )
-def test_a_foreign_file_is_refused_by_name(scratch, data, reason):
+def test_a_foreign_file_is_refused_by_name(scratch: Path, data: bytes, reason: str) -> None:
     with pytest.raises(ModelError, match=reason) as caught:
         load_bytes(scratch, data)
     assert str(scratch) in str(caught.value)
 
 
 @pytest.mark.parametrize("left", [1, 7, 8, 9, 500, 0.5, 0.999])
-def test_a_truncated_file_is_refused(saved, scratch, left):
-    size = left if left >= 1 else int(len(saved) * left)
+def test_a_truncated_file_is_refused(saved: bytes, scratch: Path, left: float) -> None:
+    size = int(left if left >= 1 else len(saved) * left)
     with pytest.raises(ModelError, match="not a model file, or a damaged one"):
         load_bytes(scratch, saved[:size])
 
 
 @settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.data())
-def test_damage_gives_a_model_or_a_model_error(saved, scratch, data):
+def test_damage_gives_a_model_or_a_model_error(
+    saved: bytes, scratch: Path, data: st.DataObject
+) -> None:
     header = 8 + int.from_bytes(saved[:8], "little")
     # most of the file is numbers; what damage can do is decided in the header
     places = st.one_of(st.integers(0, header), st.integers(0, len(saved) - 1))

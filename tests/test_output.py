@@ -35,7 +35,8 @@ def rows_of(path: Path) -> Rows:
     """The records of a file, by the readers that everybody uses."""
     form = form_of(path.name)
     if form == ".parquet":
-        return parquet.read_table(path).to_pylist()
+        rows: Rows = parquet.read_table(path).to_pylist()
+        return rows
     data = path.read_bytes()
     if form == ".jsonl.gz":
         data = gzip.decompress(data)

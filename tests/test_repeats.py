@@ -27,7 +27,8 @@ def counted(folder: Path, pages: list[tuple[str, str]]) -> Repeats:
 
 
 def repeating(counts: Repeats, site: str, text: str) -> list[bool]:
-    return counts.repeating(clutter.load().label(text), site).tolist()
+    found: list[bool] = counts.repeating(clutter.load().label(text), site).tolist()
+    return found
 
 
 def test_a_line_of_many_pages_repeats_and_others_do_not(tmp_path: Path) -> None:

@@ -79,11 +79,11 @@ PARAGRAPH = (
     ],
     ids=ascii,
 )
-def test_odd_text(model, text):
+def test_odd_text(model: clutter.Model, text: str) -> None:
     check(model, text)
 
 
-def test_every_character_of_the_basic_plane(model):
+def test_every_character_of_the_basic_plane(model: clutter.Model) -> None:
     text = "\n".join(f"a{chr(code)}a" for code in range(0x10000) if code not in (10, 13))
     check(model, text)
 
@@ -98,25 +98,25 @@ def test_every_character_of_the_basic_plane(model):
         max_size=60,
     ).map("".join)
 )
-def test_any_mixture(model, text):
+def test_any_mixture(model: clutter.Model, text: str) -> None:
     check(model, text)
 
 
-def test_a_line_of_ten_megabytes(model):
+def test_a_line_of_ten_megabytes(model: clutter.Model) -> None:
     long = (PARAGRAPH + " ") * (10_000_000 // len(PARAGRAPH))
     page = check(model, f"Home\n{long}\nShare")
     assert len(page) == 3
 
 
-def test_ten_megabytes_without_a_blank(model):
+def test_ten_megabytes_without_a_blank(model: clutter.Model) -> None:
     assert len(check(model, "x" * 10_000_000)) == 1
 
 
-def test_ten_megabytes_of_nothing(model):
+def test_ten_megabytes_of_nothing(model: clutter.Model) -> None:
     assert len(check(model, "\u200b" * 5_000_000 + " " * 5_000_000)) == 0
 
 
-def test_a_million_lines(model):
+def test_a_million_lines(model: clutter.Model) -> None:
     text = "Home\n\n\u200b\rA line that ends here.\r\n" * 250_000
     page = model.label(text)
     assert len(page) == 500_000
@@ -127,13 +127,13 @@ def test_a_million_lines(model):
     np.testing.assert_allclose(page.probabilities.sum(axis=1), 1, atol=1e-5)
 
 
-def test_long_and_short_pages_in_one_batch(model):
+def test_long_and_short_pages_in_one_batch(model: clutter.Model) -> None:
     texts = ["", PARAGRAPH * 2000, "\n", "Home", "Home\n" * 20_000, PARAGRAPH, "\x00"]
     for page, text in zip(model.label_many(texts), texts, strict=True):
         assert [(line.number, line.text) for line in page.lines] == lines_of(text)
 
 
-def test_labelling_loads_neither_scikit_learn_nor_scipy_nor_joblib():
+def test_labelling_loads_neither_scikit_learn_nor_scipy_nor_joblib() -> None:
     code = (
         "import sys, clutter\n"
         "clutter.clean('Home\\nA headline\\n\\nA paragraph, and its words.')\n"

@@ -26,7 +26,7 @@ def model() -> clutter.Model:
     return clutter.load()
 
 
-def test_the_file_is_small_enough_to_ship(model):
+def test_the_file_is_small_enough_to_ship(model: clutter.Model) -> None:
     for name in ("default.safetensors", "default.html.safetensors"):
         assert (ROOT / "models" / name).stat().st_size <= 10e6
     assert model.about["labelled_lines"] > 10_000
@@ -34,7 +34,7 @@ def test_the_file_is_small_enough_to_ship(model):
 
 
 @needs_corpus
-def test_whole_pages_of_unseen_sites(model):
+def test_whole_pages_of_unseen_sites(model: clutter.Model) -> None:
     standoff = corpus.read_standoff([ROOT / "labelled" / "corpora"])
     scores = evaluate(model, corpus.read_pages(CORPUS, "dev", standoff))
     assert scores.pages == 105
@@ -46,10 +46,14 @@ def test_whole_pages_of_unseen_sites(model):
 
 
 @needs_corpus
-def test_the_same_pages_from_their_html(model):
+def test_the_same_pages_from_their_html(model: clutter.Model) -> None:
     standoff = corpus.read_standoff([ROOT / "labelled" / "corpora"])
     pages = corpus.read_pages(CORPUS, "dev", standoff)
-    cuts = [cut for cut in map(corpus.from_html, pages) if any(x in LABELS for x in cut[0].labels)]
+    cuts = [
+        cut
+        for cut in map(corpus.from_html, pages)
+        if cut and any(x in LABELS for x in cut[0].labels)
+    ]
     recut, markup = zip(*cuts, strict=True)
     scores = evaluate(model, recut, markup=markup)
     assert scores.pages > 95
@@ -59,7 +63,7 @@ def test_the_same_pages_from_their_html(model):
 
 
 @needs_corpus
-def test_half_cleaned_views_of_unseen_sites(model):
+def test_half_cleaned_views_of_unseen_sites(model: clutter.Model) -> None:
     for view, pages in corpus.dev_views(CORPUS).items():
         scores = evaluate(model, pages)
         floor = 0.965 if view == "wet" else 0.975
@@ -68,7 +72,9 @@ def test_half_cleaned_views_of_unseen_sites(model):
 
 @pytest.mark.skipif(not SEEDS, reason="no example pages beside the repository")
 @pytest.mark.parametrize("path", SEEDS, ids=lambda path: path.stem)
-def test_example_pages_give_exactly_their_headline_and_body(model, path):
+def test_example_pages_give_exactly_their_headline_and_body(
+    model: clutter.Model, path: Path
+) -> None:
     page = labelled.read(path)
     wanted: list[str] = []
     for line, label in zip(page.lines, page.labels, strict=True):

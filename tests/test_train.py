@@ -11,6 +11,7 @@ import json
 from argparse import Namespace
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import joblib
 import numpy as np
@@ -47,12 +48,13 @@ def random_network(seed: int) -> tuple[dict[str, np.ndarray], np.ndarray, Layout
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_the_gradient_is_that_of_finite_differences(seed):
+def test_the_gradient_is_that_of_finite_differences(seed: int) -> None:
     weights, x, layout = random_network(seed)
     rng = np.random.default_rng(seed + 100)
     target = rng.dirichlet(np.ones(len(LABELS)), 44)
     weight = rng.random(44)
-    dropout = tuple((rng.random((44, 5)) > 0.2) / 0.8 for _ in range(2))
+    one, two = ((rng.random((44, 5)) > 0.2) / 0.8 for _ in range(2))
+    dropout = (one, two)
 
     def loss() -> float:
         guess = forward(weights, x, layout, [], dropout)
@@ -84,7 +86,7 @@ def test_the_gradient_is_that_of_finite_differences(seed):
             assert (gradient * move).sum() == pytest.approx(slope, rel=1e-4, abs=1e-5), name
 
 
-def test_lines_of_other_sections_have_no_part_in_the_gradient():
+def test_lines_of_other_sections_have_no_part_in_the_gradient() -> None:
     weights, x, layout = random_network(7)
     dropout = (np.ones((44, 5)), np.ones((44, 5)))
     tape: list[tuple[np.ndarray, ...]] = []
@@ -98,7 +100,7 @@ def test_lines_of_other_sections_have_no_part_in_the_gradient():
 # --- pages -> samples ---------------------------------------------------------------
 
 
-def test_a_sample_leaves_out_blank_lines_and_gives_unlabelled_ones_no_weight():
+def test_a_sample_leaves_out_blank_lines_and_gives_unlabelled_ones_no_weight() -> None:
     made = sample("a.example", ["Home", "", "Text", "\u200b", "Odd"], ["nav", "", "body", "", "?"])
     assert made.lines == ["Home", "Text", "Odd"]
     assert made.weight.tolist() == [1, 1, 0]
@@ -107,7 +109,7 @@ def test_a_sample_leaves_out_blank_lines_and_gives_unlabelled_ones_no_weight():
     assert (made.site, made.draw, made.whole) == ("a.example", 1, True)
 
 
-def test_a_page_that_names_its_html_is_learned_from_twice(tmp_path):
+def test_a_page_that_names_its_html_is_learned_from_twice(tmp_path: Path) -> None:
     (tmp_path / "a.html").write_text("<nav>Home</nav><p class=lead>Text</p><p>\u200b</p><p>New")
     page = LabelledPage(
         str(tmp_path / "a.tsv"), {"html": "a.html"}, ("Home", "Text"), ("nav", "body")
@@ -117,13 +119,14 @@ def test_a_page_that_names_its_html_is_learned_from_twice(tmp_path):
     assert marked.lines == ["Home", "Text", "New"]
     assert marked.weight.tolist() == [1, 1, 0]
     assert np.array_equal(marked.target[:2], one_hot("nav", "body"))
+    assert marked.markup is not None
     assert len(marked.markup.cues) == 3
     assert marked.markup.cues[0, CUE_NAMES.index("in nav")] == 1
     assert not marked.whole
 
 
 @given(st.lists(st.tuples(st.text("a \u200b\u3000", max_size=4), st.sampled_from([*LABELS, "?"]))))
-def test_every_other_line_keeps_its_label(rows):
+def test_every_other_line_keeps_its_label(rows: list[tuple[str, str]]) -> None:
     lines, labels = [line for line, _ in rows], [label for _, label in rows]
     made = sample("a.example", lines, labels)
     filled = [row for row in rows if split([row[0]]).number.size]
@@ -149,7 +152,9 @@ PAGE_LABELS = st.lists(st.sampled_from(LABELS), min_size=1, max_size=80)
 
 @settings(deadline=None)
 @given(PAGE_LABELS, st.booleans(), st.integers(0, 10**6))
-def test_what_is_left_of_a_page_are_lines_of_it_in_order(labels, whole, seed):
+def test_what_is_left_of_a_page_are_lines_of_it_in_order(
+    labels: list[str], whole: bool, seed: int
+) -> None:
     rows = cut_down(labelled_sample(labels, whole), np.random.default_rng(seed))
     assert rows.size > 0
     assert (np.diff(rows) > 0).all()
@@ -158,13 +163,13 @@ def test_what_is_left_of_a_page_are_lines_of_it_in_order(labels, whole, seed):
 
 @settings(deadline=None)
 @given(PAGE_LABELS, st.sampled_from(EXTRACTOR_SEEDS))
-def test_an_extractor_never_drops_the_article(labels, seed):
+def test_an_extractor_never_drops_the_article(labels: list[str], seed: int) -> None:
     rows = cut_down(labelled_sample(labels), np.random.default_rng(seed))
     body = {i for i, label in enumerate(labels) if label == "body"}
     assert body <= set(rows.tolist())
 
 
-def test_an_extractor_drops_clutter_and_now_and_then_the_headline():
+def test_an_extractor_drops_clutter_and_now_and_then_the_headline() -> None:
     page = labelled_sample(["nav", "nav", "title", "body", "body", "ad", "teaser"] * 5)
     left = [cut_down(page, np.random.default_rng(seed)) for seed in EXTRACTOR_SEEDS]
     assert np.mean([rows.size for rows in left]) < 0.8 * 35
@@ -173,13 +178,13 @@ def test_an_extractor_drops_clutter_and_now_and_then_the_headline():
     assert titles.count(5) > titles.count(0) > 0
 
 
-def test_a_page_that_is_no_whole_one_is_left_to_no_extractor():
+def test_a_page_that_is_no_whole_one_is_left_to_no_extractor() -> None:
     page = labelled_sample(["nav", "body", "ad"] * 5, whole=False)
     for seed in EXTRACTOR_SEEDS:
         assert cut_down(page, np.random.default_rng(seed)).tolist() == list(range(15))
 
 
-def test_a_very_long_page_is_seen_in_parts():
+def test_a_very_long_page_is_seen_in_parts() -> None:
     page = labelled_sample(["body"] * (train.CROP * 3))
     left = [cut_down(page, np.random.default_rng(seed)) for seed in range(40)]
     assert {rows.size for rows in left} == {train.CROP}
@@ -202,7 +207,7 @@ def small() -> Iterator[None]:
     """A tiny network, trained for a moment, and the models of half the sites for less."""
     fit = train.fit
 
-    def shorter(samples, steps, *rest):
+    def shorter(samples: list[Sample], steps: int, *rest: Any) -> train.Fit:
         return fit(samples, 10 if steps == 200 else steps, *rest)
 
     with pytest.MonkeyPatch.context() as patch:
@@ -232,18 +237,20 @@ def told() -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def trained(small, pages, told) -> Model:
+def trained(small: None, pages: list[LabelledPage], told: list[str]) -> Model:
     return train.train(pages[:14], tell=told.append)
 
 
-def test_a_model_is_better_than_chance_on_pages_it_has_not_seen(trained, pages):
+def test_a_model_is_better_than_chance_on_pages_it_has_not_seen(
+    trained: Model, pages: list[LabelledPage]
+) -> None:
     scores = evaluate(trained, pages[14:])
     commonest = max(score.support for score in scores.by_label.values()) / scores.lines
     assert scores.accuracy > commonest + 0.05
     assert scores.kept_by_characters.f1 > scores.keep_everything
 
 
-def test_a_model_says_what_it_was_made_of(trained, pages):
+def test_a_model_says_what_it_was_made_of(trained: Model, pages: list[LabelledPage]) -> None:
     about = trained.about
     assert about["pages"] == {"labelled": 14, "views": 0, "html": 0}
     assert about["labelled_lines"] == sum(
@@ -255,20 +262,22 @@ def test_a_model_says_what_it_was_made_of(trained, pages):
     json.dumps(about)
 
 
-def test_training_tells_how_far_it_is(trained, told):
+def test_training_tells_how_far_it_is(trained: Model, told: list[str]) -> None:
     assert told[0].startswith("14 pages of ")
     assert any(line.startswith("fold 2: step 10 of 10, loss ") for line in told)
     assert any("on sites not trained on: accuracy 0." in line for line in told)
     assert told[-1].startswith("model: step 100 of 100, loss ")
 
 
-def test_the_same_pages_give_the_same_file(trained, small, pages, tmp_path):
+def test_the_same_pages_give_the_same_file(
+    trained: Model, small: None, pages: list[LabelledPage], tmp_path: Path
+) -> None:
     trained.save(tmp_path / "one")
     train.train(pages[:14]).save(tmp_path / "two")
     assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
 
 
-def test_processes_give_what_one_gives(pages, tmp_path):
+def test_processes_give_what_one_gives(pages: list[LabelledPage], tmp_path: Path) -> None:
     """Real ones, which know nothing of this module's small sizes."""
     samples = [sample(page.site, page.lines, page.labels) for page in pages[:4]]
     tasks = [(samples[:2], 2, 1), (samples[2:], 2, 2)]
@@ -285,14 +294,16 @@ def test_processes_give_what_one_gives(pages, tmp_path):
     assert files[0] != files[1]
 
 
-def test_two_jobs_give_the_same_model_as_one(trained, small, pages, tmp_path):
+def test_two_jobs_give_the_same_model_as_one(
+    trained: Model, small: None, pages: list[LabelledPage], tmp_path: Path
+) -> None:
     trained.save(tmp_path / "one")
     with joblib.parallel_config(backend="threading"):  # threads share the small sizes
         train.train(pages[:14], jobs=2).save(tmp_path / "two")
     assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
 
 
-def test_views_take_part(small, pages):
+def test_views_take_part(small: None, pages: list[LabelledPage]) -> None:
     view = LabelledPage("a", {}, ("Home", "", "A story's line."), ("nav", "", "body"))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(train, "how_many_steps", lambda samples, most: 5)
@@ -301,7 +312,7 @@ def test_views_take_part(small, pages):
     assert model.about["seed"] == 3
 
 
-def test_markup_is_learned(small, tmp_path):
+def test_markup_is_learned(small: None, tmp_path: Path) -> None:
     """Lines that only their class tells apart."""
     pages = []
     for i in range(12):
@@ -324,10 +335,13 @@ def test_markup_is_learned(small, tmp_path):
         )
     assert right > 35
     tuned = train.tune(model, pages[10:])
+    assert tuned.html is not None
+    assert model.html is not None
     assert np.array_equal(tuned.html.marks_scale, model.html.marks_scale)
     assert (tuned.html.marks != model.html.marks).any()
     tuned.save(tmp_path / "m.safetensors")
     again = Model.load(tmp_path / "m.safetensors")
+    assert again.html is not None
     assert again.html.about == tuned.html.about
     assert np.array_equal(again.html.marks, tuned.html.marks)
     assert again.marks.shape[1] == 0
@@ -341,7 +355,7 @@ def test_markup_is_learned(small, tmp_path):
         (0, 2, "0 labelled lines of 0 site"),
     ],
 )
-def test_too_little_to_learn_from_is_refused(rows, sites, reason):
+def test_too_little_to_learn_from_is_refused(rows: int, sites: int, reason: str) -> None:
     pages = [
         LabelledPage(f"{i}.tsv", {"site": f"{i}.example"}, ("Text",) * rows + ("Odd",),
                      ("body",) * rows + ("?",))
@@ -394,7 +408,7 @@ def tuned() -> Model:
 TOLD_OF_TUNING: list[str] = []
 
 
-def test_a_tuned_model_knows_the_site(tuned):
+def test_a_tuned_model_knows_the_site(tuned: Model) -> None:
     before, after = (evaluate(model, SITE[4:]) for model in (clutter.load(), tuned))
     assert after.accuracy > before.accuracy
     assert after.kept_by_characters.f1 > before.kept_by_characters.f1
@@ -402,7 +416,7 @@ def test_a_tuned_model_knows_the_site(tuned):
     assert (label[PROMOTION[1]], label["Zwiebelfreunde"]) == ("ad", "body")
 
 
-def test_a_tuned_model_is_its_base_but_for_the_words_it_was_shown(tuned):
+def test_a_tuned_model_is_its_base_but_for_the_words_it_was_shown(tuned: Model) -> None:
     base = clutter.load()
     for name, array in base.weights.items():
         assert np.array_equal(array, tuned.weights[name])
@@ -415,14 +429,16 @@ def test_a_tuned_model_is_its_base_but_for_the_words_it_was_shown(tuned):
     assert not (changed & ~shown).any()
 
 
-def test_a_tuned_model_labels_other_pages_as_its_base_does(tuned, pages):
+def test_a_tuned_model_labels_other_pages_as_its_base_does(
+    tuned: Model, pages: list[LabelledPage]
+) -> None:
     before, after = (evaluate(model, pages) for model in (clutter.load(), tuned))
     # these are pages that the base was trained on: on others it has less to lose
     assert after.accuracy > before.accuracy - 0.03
     assert after.kept_by_characters.f1 > before.kept_by_characters.f1 - 0.01
 
 
-def test_tuning_tells_what_it_brings(tuned):
+def test_tuning_tells_what_it_brings(tuned: Model) -> None:
     assert TOLD_OF_TUNING[0] == "4 page(s), 48 labelled lines"
     assert TOLD_OF_TUNING[1].startswith("before, on these pages: accuracy 0.")
     assert TOLD_OF_TUNING[-1].startswith("tuned on one half of them, on the other: accuracy ")
@@ -432,19 +448,19 @@ def test_tuning_tells_what_it_brings(tuned):
     assert set(tuned.about["held_out_by_page"]) == {"base", "tuned"}
 
 
-def test_one_page_is_enough_and_the_same_pages_give_the_same_model():
+def test_one_page_is_enough_and_the_same_pages_give_the_same_model() -> None:
     one, two = (train.tune(clutter.load(), SITE[:1]) for _ in range(2))
     assert np.array_equal(one.table, two.table)
     assert set(one.about["held_out_by_page"]) == {"base"}
 
 
-def test_tuning_without_a_labelled_line_is_refused():
+def test_tuning_without_a_labelled_line_is_refused() -> None:
     page = LabelledPage("a", {}, ("Text", "Odd"), ("?", "?"), {0: ("nav", 0.4)})
     with pytest.raises(TrainingError, match="no labelled line in 1 page"):
         train.tune(clutter.load(), [page])
 
 
-def test_what_is_left_to_label_is_named():
+def test_what_is_left_to_label_is_named() -> None:
     guesses = {0: ("nav", 0.4)}
     pages = [
         LabelledPage("done", {}, ("a", "", "b"), ("nav", "", "?")),
@@ -473,7 +489,9 @@ def run(output: Path, *paths: Path, corpus: Path | None = None, base: str | None
     )
 
 
-def test_the_command_writes_the_model_and_tells_how_far_it_is(small, capsys, tmp_path):
+def test_the_command_writes_the_model_and_tells_how_far_it_is(
+    small: None, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
     file = tmp_path / "mine.safetensors"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(train, "how_many_steps", lambda samples, most: 3)
@@ -486,7 +504,9 @@ def test_the_command_writes_the_model_and_tells_how_far_it_is(small, capsys, tmp
     assert Model.load(file).about["pages"]["labelled"] == 6
 
 
-def test_the_command_tunes_a_base_and_names_what_is_left_to_label(capsys, tmp_path):
+def test_the_command_tunes_a_base_and_names_what_is_left_to_label(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
     for page in SITE[:2]:
         labelled.write(page, tmp_path / page.name)
     (tmp_path / "x.tsv").write_text("nav?0.43\tHome\nbody?0.61\tText\n")
@@ -500,8 +520,10 @@ def test_the_command_tunes_a_base_and_names_what_is_left_to_label(capsys, tmp_pa
     assert Model.load(again).about["base"] == Model.load(file).about
 
 
-def test_html_without_its_reader_is_one_line(capsys, tmp_path):
-    def absent(page):
+def test_html_without_its_reader_is_one_line(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    def absent(page: LabelledPage) -> None:
         raise ImportError("reading HTML needs turbohtml: pip install 'clutter[html]'")
 
     (tmp_path / "a.tsv").write_text("# html: a.html\nnav\tHome\n")
@@ -513,7 +535,9 @@ def test_html_without_its_reader_is_one_line(capsys, tmp_path):
     )
 
 
-def test_a_base_needs_no_corpus_and_takes_none(capsys, tmp_path):
+def test_a_base_needs_no_corpus_and_takes_none(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
     assert run(tmp_path / "m", PAGES, base="default", corpus=tmp_path) == 2
     assert "leave out --corpus" in capsys.readouterr().err
     assert run(tmp_path / "m", PAGES, base=str(PAGES / "none.safetensors")) == 2
@@ -531,7 +555,9 @@ def test_a_base_needs_no_corpus_and_takes_none(capsys, tmp_path):
     ],
     ids=["malformed", "too little", "unlabelled", "missing"],
 )
-def test_bad_input_is_one_line_and_leaves_no_file(capsys, tmp_path, content, reason):
+def test_bad_input_is_one_line_and_leaves_no_file(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, content: str | None, reason: str
+) -> None:
     page = tmp_path / "mine.tsv"
     if content is not None:
         page.write_text(content)
@@ -544,7 +570,9 @@ def test_bad_input_is_one_line_and_leaves_no_file(capsys, tmp_path, content, rea
     assert not (tmp_path / "mine.safetensors").exists()
 
 
-def test_a_folder_that_is_no_corpus_is_one_line_too(capsys, tmp_path):
+def test_a_folder_that_is_no_corpus_is_one_line_too(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
     (tmp_path / "labels.jsonl").write_text('{"id": "a", "lines": []}\n')
     (tmp_path / "mine.tsv").write_text("nav\tHome\n")
     assert run(tmp_path / "mine.safetensors", tmp_path, corpus=tmp_path) == 2
@@ -554,7 +582,9 @@ def test_a_folder_that_is_no_corpus_is_one_line_too(capsys, tmp_path):
     assert not (tmp_path / "mine.safetensors").exists()
 
 
-def test_an_output_that_cannot_be_written_is_one_line_too(trained, capsys, tmp_path):
+def test_an_output_that_cannot_be_written_is_one_line_too(
+    trained: Model, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(train, "train", lambda *args: trained)
         assert run(tmp_path / "no folder" / "mine.safetensors", PAGES) == 2
