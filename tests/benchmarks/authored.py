@@ -7,21 +7,14 @@ README.md beside this file says what is measured and how.
 
 from __future__ import annotations
 
-import os
-
-os.environ |= dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-
-import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+import common
 
-from pages import ROOT
-
-from clutter import Model, corpus
+from clutter import Model
 from clutter import train as training
+from clutter.corpus import read_views
 from clutter.evaluate import Scores, evaluate
 from clutter.labelled import LabelledPage, read_all
 
@@ -51,20 +44,13 @@ def report(name: str, without: Model, with_them: Model, pages: Sequence[Labelled
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Training with and without the authored pages.")
-    parser.add_argument("--corpus", required=True, help="the corpus folder")
+    parser = common.parser("Training with and without the authored pages.", "--corpus", "--jobs")
     parser.add_argument("--models", required=True, help="folder of the two models; made if missing")
     parser.add_argument("--seeds", help="a folder of labelled pages to measure on as well")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     args = parser.parse_args()
-
-    def tell(message: str) -> None:
-        print(message, file=sys.stderr, flush=True)
-
-    standoff = corpus.read_standoff([ROOT / "labelled"])
-    pages = corpus.read_pages(args.corpus, "train", standoff)
-    views = corpus.read_views(args.corpus, "train")
+    pages = common.labelled_pages(args.corpus, "train")
+    views = read_views(args.corpus, "train")
     covered = [page for page in pages if page.lang in WELL_COVERED]
     views = [page for page in views if page.lang in WELL_COVERED]
     Path(args.models).mkdir(parents=True, exist_ok=True)
@@ -72,9 +58,11 @@ def main() -> None:
     for name in ("without", "with"):
         file = Path(args.models, f"{name}-{args.seed}.safetensors")
         if not file.exists():
-            authored = read_all([ROOT / "labelled"]) if name == "with" else []
-            tell(f"training {name} the authored pages")
-            training.train([*authored, *covered], views, args.seed, args.jobs, tell).save(file)
+            authored = common.authored_pages() if name == "with" else []
+            common.tell(f"training {name} the authored pages")
+            training.train([*authored, *covered], views, args.seed, args.jobs, common.tell).save(
+                file
+            )
         models.append(Model.load(file))
 
     columns = " | ".join(
@@ -83,7 +71,7 @@ def main() -> None:
     )
     print(f"| | pages | lines | {columns} |")
     print("|---|" + "---|" * 10)
-    report("dev", *models, corpus.read_pages(args.corpus, "dev", standoff))
+    report("dev", *models, common.labelled_pages(args.corpus, "dev"))
     others = [page for page in pages if page.lang not in WELL_COVERED]
     report("train pages of other languages", *models, others)
     if args.seeds:

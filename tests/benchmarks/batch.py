@@ -8,22 +8,19 @@ README.md beside this file says what is measured and how.
 
 from __future__ import annotations
 
-import argparse
 import gzip
 import json
 import os
 import shutil
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-
-from pages import CORPUS, ROOT, read_pages
+import common
 
 PAGES = 1500
 """Pages of HTML that are cleaned for speed."""
@@ -33,22 +30,17 @@ SIZES = (10_000, 100_000)
 """Pages that memory is measured over."""
 
 
-def start(command: Sequence[str]) -> subprocess.Popen[bytes]:
-    env = os.environ | {"PYTHONPATH": str(ROOT)}
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    return subprocess.Popen(command, env=env, start_new_session=True, **quiet)
-
-
 def clean(source: Path, output: Path, jobs: int) -> list[str]:
-    command = [sys.executable, "-m", "clutter", "clean", str(source), "-o", str(output)]
-    return [*command, "--jobs", str(jobs)]
+    return common.clutter_command("clean", source, "-o", output, "--jobs", jobs)
 
 
 def seconds(command: Sequence[str], output: Path) -> float:
     """How long a command takes, from nothing to its end."""
-    begin = time.perf_counter()
-    assert start(command).wait() == 0, command
-    spent = time.perf_counter() - begin
+
+    def run() -> None:
+        assert common.start(command).wait() == 0, command
+
+    spent = common.seconds(run)
     if output.is_dir():
         shutil.rmtree(output)
     else:
@@ -69,22 +61,15 @@ def speed(source: Path, scratch: Path, pages: int, against: bool) -> None:
         for jobs in (1, 2):
             name = f"trafilatura, {jobs} process{'es' if jobs > 1 else ''}"
             commands[name] = [trafilatura, *folders, "--parallel", str(jobs)]
-    spent: dict[str, list[float]] = {name: [] for name in commands}
-    for _ in range(ROUNDS):
-        for name, command in commands.items():
-            spent[name].append(seconds(command, out))
+    measures = {name: partial(seconds, command, out) for name, command in commands.items()}
+    spent = common.in_turn(measures, ROUNDS)
     for name, some in spent.items():
-        rates = [pages / value for value in some]
-        print(
-            f"  {name}: {statistics.median(rates):.0f} pages/s ({min(rates):.0f}-{max(rates):.0f})"
-        )
+        print(f"  {name}: {common.spread([pages / value for value in some], 0, ' pages/s')}")
     one, two, *others = spent.values()
-    ratios = [a / b for a, b in zip(one, two, strict=True)]
-    middle = statistics.median(ratios)
-    print(f"  2 processes: {middle:.2f} times 1 ({min(ratios):.2f}-{max(ratios):.2f})")
+    print(f"  2 processes: {common.spread(common.ratios(one, two), 2, ' times 1')}")
     for mine, other, jobs in zip((one, two), others, (1, 2), strict=False):
-        ratios = [b / a for a, b in zip(mine, other, strict=True)]
-        print(f"  clutter: {statistics.median(ratios):.1f} times trafilatura, jobs {jobs}")
+        middle = statistics.median(common.ratios(other, mine))
+        print(f"  clutter: {middle:.1f} times trafilatura, jobs {jobs}")
     sys.stdout.flush()
 
 
@@ -104,7 +89,7 @@ def peak(command: Sequence[str]) -> tuple[float, float]:
     """The most memory that all processes of a command have together, in MB, what they share
     counted once; and how long it took."""
     begin = time.perf_counter()
-    run = start(command)
+    run = common.start(command)
     most = 0.0
     while run.poll() is None:
         total = 0
@@ -122,7 +107,7 @@ def peak(command: Sequence[str]) -> tuple[float, float]:
 
 def memory(scratch: Path) -> None:
     """The same pages over and over: as many files, and as many records of one file."""
-    texts = [text[:2000] for text in read_pages(2).texts]
+    texts = [text[:2000] for text in common.read_pages(2).texts]
     for kind in ("folder to folder", "folder to .jsonl", ".jsonl.gz to .parquet"):
         for size in SIZES:
             source, out = scratch / "in", scratch / "out"
@@ -149,13 +134,15 @@ def memory(scratch: Path) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Speed and memory of clutter clean on folders.")
-    parser.add_argument("--corpus", default=str(CORPUS), help="the corpus folder, for its HTML")
+    parser = common.parser("Speed and memory of clutter clean on folders.")
+    parser.add_argument(
+        "--corpus", default=str(common.CORPUS), help="the corpus folder, for its HTML"
+    )
     parser.add_argument("--only", choices=("speed", "memory"), help="one of the two")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         scratch = Path(folder)
-        html = sorted(Path(args.corpus, "html").rglob("*.html.gz"))[:PAGES]
+        html = common.html_files(args.corpus)[:PAGES]
         if html and args.only != "memory":
             source = scratch / "html"
             source.mkdir()
@@ -166,7 +153,7 @@ def main() -> None:
             shutil.rmtree(source)
         if args.only != "memory":
             source = scratch / "text.jsonl"
-            texts = read_pages(120).texts
+            texts = common.read_pages(120).texts
             with open(source, "w", encoding="utf-8", errors="replace") as rows:
                 rows.writelines(json.dumps({"text": text}) + "\n" for text in texts)
             print(f"text, {len(texts):,} records of .jsonl to a folder")

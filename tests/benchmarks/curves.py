@@ -7,27 +7,20 @@ README.md beside this file says what is measured and how.
 
 from __future__ import annotations
 
-import os
-
-os.environ |= dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-
-import argparse
-import sys
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-
+import common
 import joblib
 import numpy as np
-from pages import ROOT
 
-from clutter import LABELS, Model, corpus
+from clutter import Model
 from clutter import train as training
+from clutter.corpus import read_views
 from clutter.evaluate import Scores, evaluate
-from clutter.labelled import LabelledPage, read_all
+from clutter.labelled import LabelledPage
 
 COUNTS = (1, 2, 3, 5, 8)
 """Numbers of labelled pages to train on."""
@@ -67,20 +60,9 @@ class Trial:
 
 
 def errors(model: Model, pages: Sequence[LabelledPage]) -> Errors:
-    wrong = np.zeros(2)
-    all_of_it = np.zeros(2)
-    for page, answer in zip(pages, model.label_many(page.text for page in pages), strict=True):
-        labels = np.array(page.labels)[answer.number - 1]
-        known = np.isin(labels, LABELS)
-        kept = answer.probabilities[:, :2].sum(axis=1) >= 0.5  # body and title
-        characters = (answer.end - answer.start) * known
-        guess = np.array(LABELS)[answer.probabilities.argmax(axis=1)]
-        wrong += (
-            characters[kept != np.isin(labels, LABELS[:2])].sum(),
-            (guess != labels)[known].sum(),
-        )
-        all_of_it += characters.sum(), known.sum()
-    return Errors(*(wrong / all_of_it).tolist())
+    answers = model.label_many(page.text for page in pages)
+    found = np.sum([common.wrong(*pair) for pair in zip(pages, answers, strict=True)], axis=0)
+    return Errors(*(found[:2] / found[2:]).tolist())
 
 
 def scores(found: Scores) -> np.ndarray:
@@ -155,36 +137,29 @@ def picture(rows: Sequence[Sequence[float]], path: str) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Learning curves for sites with many pages.")
-    parser.add_argument("--corpus", required=True, help="the corpus folder")
+    parser = common.parser("Learning curves for sites with many pages.", "--corpus", "--jobs")
     parser.add_argument(
         "--base", required=True, help="a model that has not seen these sites; trained if missing"
     )
     parser.add_argument("-o", dest="output", required=True, help="the picture to write")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     args = parser.parse_args()
-
-    def tell(message: str) -> None:
-        print(message, file=sys.stderr, flush=True)
-
-    standoff = corpus.read_standoff([ROOT / "labelled"])
-    pages = corpus.read_pages(args.corpus, "train", standoff)
+    pages = common.labelled_pages(args.corpus, "train")
     count = Counter(page.site for page in pages)
     # what is no host name is a bundle of pages whose sites are not known
     sites = sorted(site for site in count if count[site] >= FEWEST and ":" not in site)
     if not Path(args.base).exists():
-        tell(f"training a base without these {len(sites)} sites")
+        common.tell(f"training a base without these {len(sites)} sites")
         others = [page for page in pages if page.site not in sites]
-        views = corpus.read_views(args.corpus, "train")
+        views = read_views(args.corpus, "train")
         training.train(
-            read_all([ROOT / "labelled"]) + others,
+            common.authored_pages() + others,
             [page for page in views if page.site not in sites],
             1,
             args.jobs,
-            tell,
+            common.tell,
         ).save(args.base)
     base = Model.load(args.base)
-    dev = corpus.read_pages(args.corpus, "dev", standoff)
+    dev = common.labelled_pages(args.corpus, "dev")
     tasks = [(site, draw) for site in sites for draw in range(DRAWS)]
     parallel = joblib.Parallel(args.jobs, return_as="generator")
     results: list[Trial] = []
@@ -195,7 +170,7 @@ def main() -> None:
     for (site, _), some in zip(tasks, found, strict=True):
         results += some
         last = some[-1]
-        tell(
+        common.tell(
             f"{site}, {last.count} pages: {last.base.characters:.2%} of characters wrong, "
             f"tuned {last.tuned.characters:.2%}, from nothing {last.scratch.characters:.2%}"
         )

@@ -7,17 +7,14 @@ README.md beside this file says what is measured and how.
 
 from __future__ import annotations
 
-import argparse
 import gzip
-import json
 import re
 import sys
 from collections import Counter, defaultdict
 from collections.abc import Callable
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-
+import common
 import numpy as np
 
 import clutter
@@ -98,9 +95,7 @@ def peers() -> dict[str, Callable[[str, str], str]]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Word F1 against reference articles.")
-    parser.add_argument("--corpus", required=True, help="the corpus folder")
-    parser.add_argument("--model", help="a model file (default: the shipped model)")
+    parser = common.parser("Word F1 against reference articles.", "--corpus", "--model")
     parser.add_argument("--split", default="dev")
     parser.add_argument("--only", help="extractors to measure, with commas between them")
     args = parser.parse_args()
@@ -115,32 +110,31 @@ def main() -> None:
         names = [name for name in names if name in args.only.split(",")]
     scores: dict[tuple[str, str], list[list[float]]] = defaultdict(list)
     worst: list[tuple[float, str]] = []
-    with gzip.open(Path(args.corpus, f"{args.split}.jsonl.gz"), "rt", encoding="utf-8") as rows:
-        for row in map(json.loads, rows):
-            if not row["gold"]:
-                continue
-            data = gzip.decompress(Path(args.corpus, "html", row["html"]).read_bytes())
-            page = rooms.parse(data).html
-            source = row["source"]
-            language = row["lang"] if source == "daniel" else ""
-            values = []
-            for name in names:
-                if name.startswith("clutter"):
-                    text = by_clutter(page, source in WITH_TITLE or name != "clutter")
-                else:
-                    try:
-                        text = others[name](page, row["lang"])
-                    except Exception as error:  # what an extractor cannot read it gets nothing for
-                        print(f"{row['id']}: {name}: {error!r}"[:200], file=sys.stderr)
-                        text = ""
-                values.append(f1(text, row["gold"]))
-            scores[source, language].append(values)
-            worst.append((values[0], row["id"]))
+    for row in common.rows(Path(args.corpus, f"{args.split}.jsonl.gz")):
+        if not row["gold"]:
+            continue
+        data = gzip.decompress(Path(args.corpus, "html", row["html"]).read_bytes())
+        page = rooms.parse(data).html
+        source = row["source"]
+        language = row["lang"] if source == "daniel" else ""
+        values = []
+        for name in names:
+            if name.startswith("clutter"):
+                text = by_clutter(page, source in WITH_TITLE or name != "clutter")
+            else:
+                try:
+                    text = others[name](page, row["lang"])
+                except Exception as error:  # what an extractor cannot read it gets nothing for
+                    print(f"{row['id']}: {name}: {error!r}"[:200], file=sys.stderr)
+                    text = ""
+            values.append(f1(text, row["gold"]))
+        scores[source, language].append(values)
+        worst.append((values[0], row["id"]))
     print("| | pages |", " | ".join(names), "|")
     print("|---|---|", "---|" * len(names), sep="")
-    for (source, language), values in sorted(scores.items()):
-        mean = np.mean(values, axis=0)
-        print(f"| {source} {language} | {len(values)} |", " | ".join(f"{x:.3f}" for x in mean), "|")
+    for (source, language), rows in sorted(scores.items()):
+        mean = np.mean(rows, axis=0)
+        print(f"| {source} {language} | {len(rows)} |", " | ".join(f"{x:.3f}" for x in mean), "|")
     print("\nworst:", ", ".join(f"{name} {value:.2f}" for value, name in sorted(worst)[:20]))
 
 

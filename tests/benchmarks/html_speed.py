@@ -7,23 +7,13 @@ README.md beside this file says what is measured and how.
 
 from __future__ import annotations
 
-import os
-
-os.environ |= dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-if hasattr(os, "sched_setaffinity"):
-    os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
-
-import argparse
 import gzip
 import random
-import statistics
-import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
+from functools import partial
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-
+import common
 from extraction import peers
 
 import clutter
@@ -34,12 +24,10 @@ ROUNDS = 5
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Pages of HTML a second, in turn.")
-    parser.add_argument("--corpus", required=True, help="the corpus folder")
-    parser.add_argument("--model", help="a model file (default: the shipped model)")
-    args = parser.parse_args()
+    args = common.parser("Pages of HTML a second, in turn.", "--corpus", "--model").parse_args()
+    common.one_core()
     model = clutter.load(args.model)
-    files = sorted(Path(args.corpus, "html").rglob("*.html.gz"))
+    files = common.html_files(args.corpus)
     some = random.Random(0).sample(files, min(PAGES, len(files)))
     pages = [parse(gzip.decompress(file.read_bytes())).html for file in some]
 
@@ -47,23 +35,21 @@ def main() -> None:
         for page in model.label_html_many(pages):
             page.clean()
 
-    actions: dict[str, Callable[[], None]] = {"clutter": clean}
+    actions: dict[str, Callable[[], object]] = {"clutter": clean}
     if "trafilatura" in (others := peers()):
-        actions["trafilatura"] = lambda: (
-            [others["trafilatura"](page, "") for page in pages] and None
-        )
-    rates: dict[str, list[float]] = {name: [] for name in actions}
-    for _ in range(ROUNDS):
-        for name, action in actions.items():
-            # CPU time: what else runs on the machine counts less
-            begin = time.process_time()
-            action()
-            rates[name].append(len(pages) / (time.process_time() - begin))
+        actions["trafilatura"] = lambda: [others["trafilatura"](page, "") for page in pages]
+    # CPU time: what else runs on the machine counts less
+    measures = {
+        name: partial(common.seconds, action, time.process_time) for name, action in actions.items()
+    }
+    rates = {
+        name: [len(pages) / spent for spent in found]
+        for name, found in common.in_turn(measures, ROUNDS).items()
+    }
     for name, found in rates.items():
-        print(f"{name}: {statistics.median(found):.0f} pages/s ({min(found):.0f}-{max(found):.0f})")
+        print(f"{name}: {common.spread(found, 0, ' pages/s')}")
     if "trafilatura" in rates:
-        ratios = [a / b for a, b in zip(rates["clutter"], rates["trafilatura"], strict=True)]
-        print(f"ratio: {statistics.median(ratios):.1f} ({min(ratios):.1f}-{max(ratios):.1f})")
+        print("ratio:", common.spread(common.ratios(rates["clutter"], rates["trafilatura"]), 1))
 
 
 if __name__ == "__main__":

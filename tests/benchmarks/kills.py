@@ -8,11 +8,9 @@ README.md beside this file says what is measured and how.
 
 from __future__ import annotations
 
-import argparse
 import gzip
 import hashlib
 import json
-import os
 import random
 import shutil
 import signal
@@ -23,9 +21,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-
-from pages import ROOT, read_pages
+import common
 
 OUTPUTS = ("clean.jsonl", "clean.jsonl.gz", "clean.parquet", "folder")
 SIGNALS = (signal.SIGKILL, signal.SIGKILL, signal.SIGINT, signal.SIGTERM)
@@ -33,7 +29,7 @@ SIGNALS = (signal.SIGKILL, signal.SIGKILL, signal.SIGINT, signal.SIGTERM)
 
 def write_input(folder: Path, size: float) -> None:
     """A folder of pages, and files of records of the same pages, some of which are no pages."""
-    texts = read_pages(size).texts
+    texts = common.read_pages(size).texts
     for i, text in enumerate(texts):
         file = folder / f"{i % 7}" / f"{i}.txt"
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -55,15 +51,11 @@ def digest(place: Path) -> str:
 
 
 def start(source: Path, place: Path, output: str) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "clutter", "clean", str(source), "-o", str(place / output)]
-    env = os.environ | {"PYTHONPATH": str(ROOT)}
-    return subprocess.Popen(
-        [*command, "--jobs", "2"], env=env, stderr=subprocess.DEVNULL, start_new_session=True
-    )
+    return common.start(common.clutter_command("clean", source, "-o", place / output, "--jobs", 2))
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Kill and resume runs at random moments.")
+    parser = common.parser("Kill and resume runs at random moments.")
     parser.add_argument("--runs", type=int, default=50)
     parser.add_argument("--megabytes", type=float, default=6, help="size of the pages")
     args = parser.parse_args()

@@ -7,24 +7,14 @@ README.md beside this file says what is measured and how.
 
 from __future__ import annotations
 
-import os
-
-os.environ |= dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-
-import argparse
-import gzip
-import json
-import sys
 import tempfile
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-
+import common
 import numpy as np
 from curves import FEWEST
-from pages import ROOT
 
 from clutter import LABELS, Model, Page, corpus, load
 from clutter.labelled import LabelledPage
@@ -48,17 +38,6 @@ def answers(model: Model, pages: Sequence[LabelledPage], html: bool) -> list[Rea
     texts, markup = [page.text for page, _ in cut], [marks for _, marks in cut]
     found = model.label_marked(texts, markup)
     return list(zip([page for page, _ in cut], found, strict=True))
-
-
-def wrong(page: LabelledPage, answer: Page) -> np.ndarray:
-    """Characters kept or dropped wrongly, lines labelled wrongly, and all of both."""
-    labels = np.array(page.labels)[answer.number - 1]
-    known = np.isin(labels, LABELS)
-    kept = answer.probabilities[:, :2].sum(axis=1) >= 0.5  # body and title
-    size = (answer.end - answer.start) * known
-    guess = np.array(LABELS)[answer.probabilities.argmax(axis=1)]
-    others = kept != np.isin(labels, LABELS[:2])
-    return np.array([size[others].sum(), (guess != labels)[known].sum(), size.sum(), known.sum()])
 
 
 def measure(sites: dict[str, list[Read]], seen: int, folder: Path) -> np.ndarray:
@@ -89,7 +68,7 @@ def measure(sites: dict[str, list[Read]], seen: int, folder: Path) -> np.ndarray
                 answer.text, answer.number, answer.start, answer.end, answer.probabilities.copy()
             )
             repeats.weigh(weighed, name)
-            sums[site] += np.array([wrong(page, answer), wrong(page, weighed)])
+            sums[site] += np.array([common.wrong(page, answer), common.wrong(page, weighed)])
     return np.array([value for value in sums.values() if value[0, 2] and value[0, 3]])
 
 
@@ -122,32 +101,29 @@ def by_site(pages: Sequence[Read]) -> dict[str, list[Read]]:
     return found
 
 
-def all_dev(folder: str, standoff: dict[str, list[tuple[str, str]]]) -> list[LabelledPage]:
+def all_dev(folder: str) -> list[LabelledPage]:
     """All dev pages; those without labels, which are only counted, have "?" on each line."""
-    labelled = {page.name: page for page in corpus.read_pages(folder, "dev", standoff)}
+    labelled = {page.name: page for page in common.labelled_pages(folder, "dev")}
     found = []
-    with gzip.open(Path(folder, "dev.jsonl.gz"), "rt", encoding="utf-8") as file:
-        for row in map(json.loads, file):
-            lines = tuple(" ".join(line["text"].splitlines()) for line in row["lines"])
-            head = {"site": row["site"], "html": str(Path(folder, "html", row["html"]).resolve())}
-            page = LabelledPage(row["id"], head, lines, ("?",) * len(lines))
-            found.append(labelled.get(row["id"], page))
+    for row in common.rows(Path(folder, "dev.jsonl.gz")):
+        lines = tuple(" ".join(line["text"].splitlines()) for line in row["lines"])
+        head = {"site": row["site"], "html": str(Path(folder, "html", row["html"]).resolve())}
+        page = LabelledPage(row["id"], head, lines, ("?",) * len(lines))
+        found.append(labelled.get(row["id"], page))
     return found
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="What repetition on a site's pages brings.")
-    parser.add_argument("--corpus", required=True, help="the corpus folder")
+    parser = common.parser("What repetition on a site's pages brings.", "--corpus")
     parser.add_argument("--base", required=True, help="the base of curves.py")
     args = parser.parse_args()
-    standoff = corpus.read_standoff([ROOT / "labelled"])
-    train = corpus.read_pages(args.corpus, "train", standoff)
+    train = common.labelled_pages(args.corpus, "train")
     sites = by_site(answers(Model.load(args.base), train, html=False))
     report(
         "Train sites that the base has not seen, text",
         {site: pages for site, pages in sites.items() if len(pages) >= FEWEST},
     )
-    dev = all_dev(args.corpus, standoff)
+    dev = all_dev(args.corpus)
     for title, html in (("Dev sites, text", False), ("Dev sites, HTML", True)):
         report(title, by_site(answers(load(), dev, html)))
 

@@ -8,25 +8,16 @@ README.md beside this file says what is measured and how.
 from __future__ import annotations
 
 import os
-
-# before numpy loads; child processes inherit it
-os.environ |= dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-if hasattr(os, "sched_setaffinity"):
-    os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
-
-import argparse
 import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-
-from pages import ROOT, Pages, read_pages
+import common
 
 import clutter
 
@@ -35,14 +26,7 @@ PAIRS = 11
 SPEED_MB = 4
 
 
-def seconds(action: Callable[[], object]) -> float:
-    """How long an action takes."""
-    begin = time.perf_counter()
-    action()
-    return time.perf_counter() - begin
-
-
-def fasttext_model(pages: Pages, folder: Path) -> Any:
+def fasttext_model(pages: common.Pages, folder: Path) -> Any:
     """A supervised fastText model of the labelled lines. How well it was trained does
     not change how fast it answers, so one epoch will do."""
     import fasttext
@@ -55,7 +39,7 @@ def fasttext_model(pages: Pages, folder: Path) -> Any:
     )
 
 
-def measure_speed(pages: Pages, folder: Path) -> None:
+def measure_speed(pages: common.Pages, folder: Path) -> None:
     size = pages.megabytes
     print(f"Labelling {size:.1f} MB of {pages.name}, MB/s, {ROUNDS} rounds in turn")
     model = clutter.load()
@@ -80,10 +64,8 @@ def measure_speed(pages: Pages, folder: Path) -> None:
         actions["fastText"] = lambda: other.f.multilinePredict(lines, 1, 0.0, "strict")
     except ModuleNotFoundError:
         print("  (pip install fasttext, to compare with it)")
-    taken: dict[str, list[float]] = {name: [] for name in actions}
-    for _ in range(ROUNDS):
-        for name, action in actions.items():
-            taken[name].append(seconds(action))
+    measures = {name: partial(common.seconds, action) for name, action in actions.items()}
+    taken = common.in_turn(measures, ROUNDS)
     for name, found in taken.items():
         best, middle = size / min(found), size / statistics.median(found)
         print(f"  {name:26} median {middle:6.2f}  best {best:6.2f}", end="")
@@ -94,13 +76,13 @@ def measure_speed(pages: Pages, folder: Path) -> None:
         print()
 
 
-def measure_start(pages: Pages, folder: Path) -> None:
+def measure_start(pages: common.Pages, folder: Path) -> None:
     file = folder / "page.txt"
     page = sorted(pages.texts, key=len)[len(pages.texts) // 2]
     file.write_text(page, "utf-8", newline="")
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    environment = os.environ | common.COMMAND_PATH  # one thread, as here
     commands = {
-        "python -m clutter clean PAGE": [sys.executable, "-m", "clutter", "clean", str(file)],
+        "python -m clutter clean PAGE": common.clutter_command("clean", file),
         'python -c "import numpy"': [sys.executable, "-c", "import numpy"],
     }
 
@@ -109,15 +91,14 @@ def measure_start(pages: Pages, folder: Path) -> None:
 
     for command in commands.values():
         run(command)  # the first run compiles to bytecode
-    taken: dict[str, list[float]] = {name: [] for name in commands}
-    for _ in range(PAIRS):
-        for name, command in commands.items():
-            taken[name].append(seconds(lambda command=command: run(command)))
+    measures = {
+        name: partial(common.seconds, partial(run, command)) for name, command in commands.items()
+    }
+    taken = common.in_turn(measures, PAIRS)
     print(f"Start-up with a page of {len(page):,} characters, median of {PAIRS} runs in turn")
     for name, found in taken.items():
         print(f"  {name:30} {statistics.median(found) * 1000:6.0f} ms")
-    ratios = [one / other for one, other in zip(*taken.values(), strict=True)]
-    print(f"  {statistics.median(ratios):.2f} times (median of the pairs)")
+    print(f"  {statistics.median(common.ratios(*taken.values())):.2f} times (median of the pairs)")
 
 
 def measure_memory(size: float) -> None:
@@ -127,7 +108,7 @@ def measure_memory(size: float) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Measure speed, start-up time and memory.")
+    parser = common.parser("Measure speed, start-up time and memory.")
     parser.add_argument(
         "--stream-mb",
         type=float,
@@ -136,9 +117,10 @@ def main() -> None:
         help="megabytes of pages for the memory measurement (default: 1000)",
     )
     args = parser.parse_args()
+    common.one_core()
     # first, while this process is small: Linux counts its memory into a child's peak
     measure_memory(args.stream_mb)
-    pages = read_pages(SPEED_MB)
+    pages = common.read_pages(SPEED_MB)
     with tempfile.TemporaryDirectory() as folder:
         measure_start(pages, Path(folder))
         measure_speed(pages, Path(folder))

@@ -9,18 +9,13 @@ them is what labelling holds on to. run.py runs this as a process of its own.
 from __future__ import annotations
 
 import os
-
-os.environ |= dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-
 import resource
 import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-
-from pages import read_pages
+import common
 
 import clutter
 
@@ -63,7 +58,7 @@ class Stream:
 def main() -> None:
     size = float(sys.argv[1])
     model = clutter.load()
-    stream = Stream(read_pages(3).texts, size)
+    stream = Stream(common.read_pages(3).texts, size)
     print(f"  before the first page {used_megabytes():7.0f} MB in use", flush=True)
     begin = time.perf_counter()
     lines = 0
