@@ -71,11 +71,12 @@ def main() -> None:
     )
     print(f"| | pages | lines | {columns} |")
     print("|---|" + "---|" * 10)
-    report("dev", *models, common.labelled_pages(args.corpus, "dev"))
+    without, with_them = models
+    report("dev", without, with_them, common.labelled_pages(args.corpus, "dev"))
     others = [page for page in pages if page.lang not in WELL_COVERED]
-    report("train pages of other languages", *models, others)
+    report("train pages of other languages", without, with_them, others)
     if args.seeds:
-        report("seeds", *models, read_all([args.seeds]))
+        report("seeds", without, with_them, read_all([args.seeds]))
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from pathlib import Path
 import common
 import joblib
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from clutter import Model
 from clutter import train as training
@@ -87,7 +88,7 @@ def trials(
             there = [scores(evaluate(model, dev, worst=0)) for model in (base, tuned)]
             fall = tuple((there[0] - there[1]).tolist())
         samples = [training.sample(page.site, page.lines, page.labels) for page in some]
-        with training.threadpool_limits(1):
+        with threadpool_limits(1):
             steps = training.how_many_steps(samples)
             scratch = training.fit(samples, steps, draw, lambda message: None).model()
         found.append(Trial(site, count, before, errors(tuned, left), errors(scratch, left), fall))

@@ -34,10 +34,10 @@ def write_input(folder: Path, size: float) -> None:
         file = folder / f"{i % 7}" / f"{i}.txt"
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text, encoding="utf-8", errors="replace")
-    with gzip.open(folder / "records.jsonl.gz", "wt", encoding="utf-8") as file:
+    with gzip.open(folder / "records.jsonl.gz", "wt", encoding="utf-8") as rows:
         for i, text in enumerate(texts):
             row = {"id": i, "text": text} if i % 50 else {"id": i}
-            file.write(json.dumps(row) + "\n")
+            rows.write(json.dumps(row) + "\n")
 
 
 def digest(place: Path) -> str:
