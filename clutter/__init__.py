@@ -2,34 +2,67 @@
 
 >>> import clutter
 >>> clutter.clean(text)                   # the article of a page of plain text
+>>> clutter.clean_html(html)              # the article of a page of HTML
 >>> page = clutter.load().label(text)     # every line with its label and confidence
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import TYPE_CHECKING, Any
 
-from clutter.model import Model, ModelError, load
-from clutter.page import KEPT, LABELS, Line, Page
+from clutter.errors import ClutterError, ModelError
+from clutter.model import Model, load
+from clutter.page import KEPT, LABELS, THRESHOLD, Line, Page
 
-__all__ = ["KEPT", "LABELS", "Line", "Model", "ModelError", "Page", "clean", "load"]
+if TYPE_CHECKING:
+    from clutter.html.page import HtmlPage
+
+__version__ = "0.2.0"
+
+__all__ = [
+    "KEPT",
+    "LABELS",
+    "ClutterError",
+    "HtmlPage",
+    "Line",
+    "Model",
+    "ModelError",
+    "Page",
+    "clean",
+    "clean_html",
+    "load",
+]
 
 
-def clean(text: str, keep: Collection[str] = KEPT, threshold: float = 0.5) -> str:
+def clean(text: str, *, keep: Collection[str] = KEPT, threshold: float = THRESHOLD) -> str:
     """The article of a page of plain text, by the shipped model.
 
-    The same as ``clutter.load().label(text).clean(keep, threshold)``.
+    The same as ``clutter.load().label(text).clean(keep=keep, threshold=threshold)``.
     """
-    return load().label(text).clean(keep, threshold)
+    return load().label(text).clean(keep=keep, threshold=threshold)
 
 
-def __getattr__(name: str) -> str:
-    # read when asked for: finding it takes a good part of a cold start
-    if name == "__version__":
-        from importlib import metadata
+def clean_html(
+    html: str | bytes,
+    encoding: str | None = None,
+    *,
+    keep: Collection[str] = KEPT,
+    threshold: float = THRESHOLD,
+    format: str = "text",
+) -> str:
+    """The article of a page of HTML, by the shipped model, as text or ("markdown") as Markdown.
 
-        try:
-            return metadata.version("clutter")
-        except metadata.PackageNotFoundError:  # a checkout that was not installed
-            return "0.1.0"
+    ``encoding`` is what the HTTP header says of bytes. Raises what ``Model.label_html`` and
+    ``HtmlPage.clean`` raise.
+    """
+    page = load().label_html(html, encoding)
+    return page.clean(keep=keep, threshold=threshold, format=format)
+
+
+def __getattr__(name: str) -> Any:
+    if name == "HtmlPage":  # the reader of HTML is loaded when it is asked for
+        from clutter.html.page import HtmlPage
+
+        return HtmlPage
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -3,11 +3,11 @@
 Cluster engines hand a function its share of a table as Arrow batches and take batches
 back: Spark by ``mapInArrow``, Ray Data and Dask in much the same way. The same two
 functions serve them all, and the command when it reads Parquet, so that a table gives
-the same records on one machine as on many. Needs pyarrow: ``clutter[batch]``, or what
-the engine brings along.
+the same records on one machine as on many. Needs pyarrow, which most engines bring along.
 
->>> clean = functools.partial(clean_batches, how=Cleaning(html="content"))
->>> df.mapInArrow(clean, spark_schema(df.schema, how))    # Spark; README.md has the rest
+>>> options = CleanOptions(html_field="content")
+>>> clean = functools.partial(clean_batches, options=options)
+>>> df.mapInArrow(clean, spark_schema(df.schema, options))  # Spark; docs/clusters.md has the rest
 """
 
 from __future__ import annotations
@@ -16,30 +16,21 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from threadpoolctl import threadpool_limits
-
-from clutter.cleaning import (
-    DEFAULT,
-    Cleaned,
-    Cleaning,
-    CleaningError,
-    Content,
-    clean_many,
-    count,
-)
-from clutter.labelled import site_of
+from clutter.cleaning import Content, clean_many, count
+from clutter.errors import CleaningError, import_library
+from clutter.options import DEFAULT, CleanOptions
+from clutter.text import site_of
+from clutter.threads import one_thread
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     from pyspark.sql.types import StructType
 
-    from clutter.repeats import Repeats
+    from clutter.repetition import Repetition
+else:
+    pa = import_library("pyarrow", "cleaning tables")
 
-try:
-    import pyarrow as pa
-except ImportError as error:  # pragma: no cover
-    raise ImportError("Arrow tables need pyarrow: pip install 'clutter[batch]'") from error
-
-ROWS = 256
+BATCH_ROWS = 256
 """Rows that are cleaned together."""
 
 _LINES = pa.list_(
@@ -53,17 +44,17 @@ _LINES = pa.list_(
     )
 )
 
-_PAGES = ("string", "string_view", "binary", "binary_view", "null")
+_PAGE_TYPES = ("string", "string_view", "binary", "binary_view", "null")
 """Types of a column of pages, ``large_`` left out."""
 
 
 def clean_batches(
-    batches: Iterable[pa.RecordBatch], how: Cleaning = DEFAULT
+    batches: Iterable[pa.RecordBatch], options: CleanOptions = DEFAULT
 ) -> Iterator[pa.RecordBatch]:
     """Clean batches of records, each a page: for ``mapInArrow`` of Spark.
 
     What comes back has the input's columns but the one that held the page, then ``text``
-    (the clean text), ``title``, with ``how.lines`` ``lines``, and ``error``: null, or why a
+    (the clean text), ``title``, with ``options.lines`` ``lines``, and ``error``: null, or why a
     page could not be cleaned; its other new columns are null then. A column that has the
     name of a new one becomes ``original_NAME``. Rows keep their order; a batch of more than
     256 rows comes back as several.
@@ -71,30 +62,30 @@ def clean_batches(
     Raises CleaningError where no column holds the page.
     """
     for batch in batches:
-        for start in range(0, max(batch.num_rows, 1), ROWS):
-            yield clean_batch(batch.slice(start, ROWS), how)[0]
+        for start in range(0, max(batch.num_rows, 1), BATCH_ROWS):
+            yield clean_batch(batch.slice(start, BATCH_ROWS), options)[0]
 
 
-def clean_table(table: pa.Table, how: Cleaning = DEFAULT) -> pa.Table:
+def clean_table(table: pa.Table, options: CleanOptions = DEFAULT) -> pa.Table:
     """Clean a table of records, as ``clean_batches`` does: for ``map_batches`` of Ray Data."""
-    batches = clean_batches(table.to_batches(), how)
-    return pa.Table.from_batches(batches, cleaned_schema(table.schema, how))
+    batches = clean_batches(table.to_batches(), options)
+    return pa.Table.from_batches(batches, cleaned_schema(table.schema, options))
 
 
-def cleaned_schema(schema: pa.Schema, how: Cleaning = DEFAULT) -> pa.Schema:
+def cleaned_schema(schema: pa.Schema, options: CleanOptions = DEFAULT) -> pa.Schema:
     """The schema of what ``clean_batches`` gives for batches of this schema.
 
     Raises CleaningError where no column holds the page.
     """
-    names, source = _names(schema.names, how)
+    names, source = _names(schema.names, options)
     kept = [field.with_name(new) for field, new in zip(schema, names, strict=True)]
     del kept[source]
     types = {"lines": _LINES}
-    new = [pa.field(name, types.get(name, pa.string())) for name in how.gained]
+    new = [pa.field(name, types.get(name, pa.string())) for name in options.new_fields]
     return pa.schema([*kept, *new, pa.field("error", pa.string())])
 
 
-def spark_schema(schema: StructType, how: Cleaning = DEFAULT) -> StructType:
+def spark_schema(schema: StructType, options: CleanOptions = DEFAULT) -> StructType:
     """``cleaned_schema`` for Spark, which has to know what ``mapInArrow`` will give: from
     ``df.schema``, as Spark's own types, so that the columns that stay are exactly what they were.
 
@@ -102,7 +93,7 @@ def spark_schema(schema: StructType, how: Cleaning = DEFAULT) -> StructType:
     """
     from pyspark.sql import types
 
-    names, source = _names(schema.names, how)
+    names, source = _names(schema.names, options)
     kept = [
         types.StructField(new, field.dataType, field.nullable, field.metadata)
         for field, new in zip(schema.fields, names, strict=True)
@@ -119,37 +110,32 @@ def spark_schema(schema: StructType, how: Cleaning = DEFAULT) -> StructType:
     lines = types.ArrayType(line)
     new = [
         types.StructField(name, lines if name == "lines" else types.StringType())
-        for name in (*how.gained, "error")
+        for name in (*options.new_fields, "error")
     ]
     return types.StructType([*kept, *new])
 
 
 def clean_batch(
-    batch: pa.RecordBatch, how: Cleaning, repeats: Repeats | None = None
+    batch: pa.RecordBatch, options: CleanOptions, repetition: Repetition | None = None
 ) -> tuple[pa.RecordBatch, Counter[str]]:
     """Clean one batch, all of it together; with the counts of what went through."""
-    schema = cleaned_schema(batch.schema, how)
-    source = page_column(batch.schema, how)
-    # an engine runs as many processes as there are cores, and not all tell numpy to stay on one
-    with threadpool_limits(1):
-        found = clean_many(contents(batch, how), how, repeats)
-    new: dict[str, list[object]] = {
-        "text": [one.text if isinstance(one, Cleaned) else None for one in found],
-        "title": [one.title if isinstance(one, Cleaned) else None for one in found],
-        "error": [one if isinstance(one, str) else None for one in found],
-    }
-    if how.lines:
-        new["lines"] = [one.rows() if isinstance(one, Cleaned) else None for one in found]
+    schema = cleaned_schema(batch.schema, options)
+    source = page_column(batch.schema, options)
+    # an engine runs as many processes as there are cores, and not all keep numpy to one
+    with one_thread():
+        pages = clean_many(contents(batch, options), options, repetition)
+    rows = [{"error": page} if isinstance(page, str) else page.fields() for page in pages]
     columns = batch.columns
     del columns[source]
-    columns += [pa.array(new[f.name], f.type) for f in list(schema)[len(columns) :]]
-    return pa.RecordBatch.from_arrays(columns, schema=schema), count(found)
+    for new in list(schema)[len(columns) :]:
+        columns.append(pa.array([row.get(new.name) for row in rows], new.type))
+    return pa.RecordBatch.from_arrays(columns, schema=schema), count(pages)
 
 
-def contents(batch: pa.RecordBatch, how: Cleaning) -> list[Content]:
+def contents(batch: pa.RecordBatch, options: CleanOptions) -> list[Content]:
     """The pages of a batch; their sites by its column ``url``, where there is one."""
-    source = page_column(batch.schema, how)
-    is_html = how.is_html(batch.schema.names[source])
+    source = page_column(batch.schema, options)
+    is_html = options.is_html(batch.schema.names[source])
     sites = [""] * batch.num_rows
     if batch.schema.names.count("url") == 1:
         sites = [site_of(url) for url in batch.column("url").to_pylist()]
@@ -157,26 +143,26 @@ def contents(batch: pa.RecordBatch, how: Cleaning) -> list[Content]:
     return [Content(page, is_html, site=site) for page, site in zip(pages, sites, strict=True)]
 
 
-def page_column(schema: pa.Schema, how: Cleaning) -> int:
+def page_column(schema: pa.Schema, options: CleanOptions) -> int:
     """The position of the column that holds the pages. Raises CleaningError where none does."""
-    _, source = _names(schema.names, how)
+    _, source = _names(schema.names, options)
     field = schema.field(source)
     if not _holds_pages(field.type):
         raise CleaningError(f"the column {field.name!r} holds {field.type}, not pages")
     return source
 
 
-def _names(names: list[str], how: Cleaning) -> tuple[list[str], int]:
+def _names(names: list[str], options: CleanOptions) -> tuple[list[str], int]:
     """What the columns are called afterwards, and the position of the one that holds the page:
     a join may leave two of one name behind, so that positions tell them apart."""
-    page = how.field(names)
+    page = options.page_field(names)
     if names.count(page) > 1:
         raise CleaningError(f"there are {names.count(page)} columns {page!r}")
-    renamed = how.renamed([name for name in names if name != page])
+    renamed = options.renamed_fields([name for name in names if name != page])
     return [renamed.get(name, name) for name in names], names.index(page)
 
 
 def _holds_pages(kind: pa.DataType) -> bool:
     if pa.types.is_dictionary(kind):
         kind = kind.value_type
-    return str(kind).removeprefix("large_") in _PAGES
+    return str(kind).removeprefix("large_") in _PAGE_TYPES

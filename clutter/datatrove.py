@@ -15,21 +15,18 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Sequence
 
-from threadpoolctl import threadpool_limits
+from datatrove.data import Document, DocumentsPipeline
+from datatrove.pipeline.base import PipelineStep
+from datatrove.pipeline.writers.disk_base import DiskWriter
+from datatrove.utils.batching import batched
+from datatrove.utils.typeshelper import StatHints
 
-from clutter.cleaning import Cleaning, Content, clean_many, count
-from clutter.page import KEPT
+from clutter.cleaning import Content, clean_many, count
+from clutter.options import CleanOptions
+from clutter.page import KEPT, THRESHOLD
+from clutter.threads import one_thread
 
-try:
-    from datatrove.data import Document, DocumentsPipeline
-    from datatrove.pipeline.base import PipelineStep
-    from datatrove.pipeline.writers.disk_base import DiskWriter
-    from datatrove.utils.batching import batched
-    from datatrove.utils.typeshelper import StatHints
-except ImportError as error:  # pragma: no cover
-    raise ImportError("this step needs datatrove: pip install datatrove") from error
-
-DOCUMENTS = 64
+BATCH_DOCUMENTS = 64
 """Documents that are cleaned together."""
 
 
@@ -37,7 +34,7 @@ class CleanPages(PipelineStep):  # type: ignore[misc]  # datatrove has no types
     """Put the clean article in the place of each document's text.
 
     ``html`` says whether that is HTML, which only matters to text with something like a tag in
-    it. The other settings are those of ``clutter.cleaning.Cleaning``. Metadata gains ``title``
+    it. The other settings are those of ``clutter.options.CleanOptions``. Metadata gains ``title``
     (the page's headline, or None) and, with ``lines``, ``lines``: every line with its label and
     confidence. What was there under one of these names, or ``text`` or ``error``, becomes
     ``original_NAME``, as in the tables and records that ``clutter`` writes.
@@ -55,30 +52,31 @@ class CleanPages(PipelineStep):  # type: ignore[misc]  # datatrove has no types
 
     def __init__(
         self,
+        *,
         html: bool = True,
         model: str | None = None,
         keep: Sequence[str] = KEPT,
-        threshold: float = 0.5,
+        threshold: float = THRESHOLD,
         format: str = "text",
         lines: bool = False,
         exclusion_writer: DiskWriter | None = None,
     ) -> None:
         super().__init__()
-        self.how = Cleaning(
+        self.options = CleanOptions(
             model=model,
             keep=tuple(keep),
             threshold=threshold,
             format=format,
             lines=lines,
-            html="text" if html else None,
-            text=None if html else "text",
+            html_field="text" if html else None,
+            text_field=None if html else "text",
         )
         self.exclusion_writer = exclusion_writer
 
     def run(self, data: DocumentsPipeline, rank: int = 0, world_size: int = 1) -> DocumentsPipeline:
         """Clean documents, some at a time, in order."""
         with self.exclusion_writer or contextlib.nullcontext() as writer:
-            for documents in batched(data, DOCUMENTS):
+            for documents in batched(data, BATCH_DOCUMENTS):
                 with self.track_time("batch"):
                     reasons = self._clean(documents)
                 for document, reason in zip(documents, reasons, strict=True):
@@ -97,26 +95,25 @@ class CleanPages(PipelineStep):  # type: ignore[misc]  # datatrove has no types
 
     def _clean(self, documents: Sequence[Document]) -> list[str | None]:
         """Clean documents in place. For each that is dropped, and stays as it is, the reason."""
-        is_html = self.how.html is not None
+        is_html = self.options.html_field is not None
         contents = [Content(document.text, is_html) for document in documents]
         # a task is one process of many on its machine
-        with threadpool_limits(1):
-            found = clean_many(contents, self.how)
+        with one_thread():
+            pages = clean_many(contents, self.options)
         reasons: list[str | None] = []
-        for document, one in zip(documents, found, strict=True):
-            for key, value in count([one]).items():
+        for document, page in zip(documents, pages, strict=True):
+            for key, value in count([page]).items():
                 self.stat_update(key, value=value)
-            if isinstance(one, str):
-                reasons.append(one)
-            elif not one.text:
+            if isinstance(page, str):
+                reasons.append(page)
+            elif not page.text:
                 self.stat_update("empty")
                 reasons.append("nothing is kept")
             else:
-                names = self.how.renamed(list(document.metadata))
+                names = self.options.renamed_fields(list(document.metadata))
                 metadata = {names[key]: value for key, value in document.metadata.items()}
-                document.metadata = metadata | {"title": one.title}
-                if self.how.lines:
-                    document.metadata["lines"] = one.rows()
-                document.text = one.text
+                new = page.fields()
+                document.text = new.pop("text")
+                document.metadata = metadata | new
                 reasons.append(None)
         return reasons

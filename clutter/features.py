@@ -15,14 +15,14 @@ characters, lines or n-grams.
 
 from __future__ import annotations
 
-import functools
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from clutter.characters import CLASS, CLASSES, N_CLASSES, character_classes, code_points, folded
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.floating[Any]]
@@ -41,67 +41,6 @@ LONG = 90
 
 TEXT = 120
 """Width from which a line is text whose wording a headline may share."""
-
-_CLASSES = ["other", "space", "lower", "upper", "letter", "ideograph", "digit", "terminal", "comma",
-            "colon", "quote", "dash", "symbol", "bracket", "web", "currency", "mark", "ignored",
-            "newline"]  # fmt: skip
-_CLASS = {name: number for number, name in enumerate(_CLASSES)}
-N_CLASSES = len(_CLASSES)
-
-_BY_CHARACTER = {
-    "terminal": ".!?…。．！？؟۔।॥։።‥",
-    "comma": ",;،؛、，；",
-    "colon": ":：",
-    "quote": "\"'«»“”„‟‘’‚‹›「」『』《》〈〉`´",
-    "dash": "-‐‑‒–—―־",
-    "symbol": "|¦•·●○▪▫■□▶►▸▼▲◄◀→←↑↓★☆✓✔✕✖×>‣・~^+*<",
-    "bracket": "()[]{}（）［］【】〔〕",
-    "web": "@#/\\_=&%©®™№§",
-    "newline": "\n\r",
-}
-_BY_CATEGORY = {
-    "Ll": "lower", "Lu": "upper", "Lt": "upper", "Lo": "letter", "Lm": "letter",
-    "Mn": "mark", "Mc": "mark", "Me": "mark", "Nd": "digit", "Nl": "digit", "No": "digit",
-    "Sc": "currency", "Sm": "symbol", "So": "symbol", "Sk": "symbol",
-    "Zs": "space", "Zl": "space", "Zp": "space", "Cf": "ignored",
-    "Pi": "quote", "Pf": "quote", "Ps": "bracket", "Pe": "bracket", "Pd": "dash",
-}  # fmt: skip
-
-
-@functools.cache
-def character_tables() -> tuple[NDArray[np.uint8], NDArray[np.uint32]]:
-    """Class and folded code point of every character of the basic plane.
-
-    Folding lowers case, maps every digit of every script to 0 and every white
-    space to a blank.
-    """
-    plane = [chr(code) for code in range(65536)]
-    by_category = {key: _CLASS[name] for key, name in _BY_CATEGORY.items()}
-    classes = np.array([by_category.get(c, 0) for c in map(unicodedata.category, plane)], np.uint8)
-    for name, characters in _BY_CHARACTER.items():
-        classes[[ord(c) for c in characters]] = _CLASS[name]
-    for first, last in ((0x3040, 0x30FF), (0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0xF900, 0xFAFF)):
-        block = classes[first : last + 1]
-        block[block == _CLASS["letter"]] = _CLASS["ideograph"]
-    classes[[0x09, 0x0B, 0x0C, 0x1C, 0x1D, 0x1E, 0x1F, 0x85]] = _CLASS["space"]
-    classes[[*range(0x600, 0x606), 0x6DD, 0x70F, 0x8E2]] = 0  # format characters with ink
-    folded = np.arange(65536, dtype=np.uint32)
-    upper = np.flatnonzero(classes == _CLASS["upper"])
-    folded[upper] = [ord(plane[code].lower()[0]) for code in upper.tolist()]
-    folded[classes == _CLASS["digit"]] = ord("0")
-    folded[classes == _CLASS["space"]] = ord(" ")
-    return classes, folded
-
-
-def _classify(codes: NDArray[np.uint32]) -> NDArray[np.uint8]:
-    classes = character_tables()[0].take(codes, mode="clip")
-    if codes.size and codes.max() > 0xFFFF:
-        classes[codes > 0xFFFF] = _CLASS["letter"]
-        classes[(codes >= 0x1F000) & (codes < 0x1FC00)] = _CLASS["symbol"]
-        classes[(codes >= 0x20000) & (codes < 0x40000)] = _CLASS["ideograph"]
-        classes[(codes >= 0xE0000) & (codes <= 0xE0FFF)] = _CLASS["ignored"]
-    return classes
-
 
 SECTION_LINES = 4096
 SECTION_CHARACTERS = 1 << 19
@@ -147,11 +86,6 @@ class Pages:
     offset: Ints
 
 
-def code_points(text: str) -> NDArray[np.uint32]:
-    """The text as an array of code points; lone surrogates stay what they are."""
-    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
-
-
 def split(texts: Sequence[str]) -> Pages:
     r"""Find the non-blank lines of each text.
 
@@ -161,8 +95,8 @@ def split(texts: Sequence[str]) -> Pages:
     codes = code_points("".join([text + "\n" for text in texts]))
     sizes = np.fromiter(map(len, texts), np.int64, len(texts)) + 1
     offset = np.cumsum(sizes) - sizes
-    classes = _classify(codes)
-    breaks = np.flatnonzero(classes == _CLASS["newline"])
+    classes = character_classes(codes)
+    breaks = np.flatnonzero(classes == CLASS["newline"])
     # \r\n is one break: the line ends at \r and the next starts behind \n
     feed = np.zeros(breaks.size, bool)
     feed[1:] = (codes[breaks[1:]] == 10) & (codes[breaks[1:] - 1] == 13)
@@ -173,9 +107,7 @@ def split(texts: Sequence[str]) -> Pages:
     page = np.searchsorted(offset, start, side="right") - 1
     number = np.arange(start.size) - np.searchsorted(page, np.arange(len(texts)))[page] + 1
     hidden = (
-        (classes == _CLASS["space"])
-        | (classes == _CLASS["ignored"])
-        | (classes == _CLASS["newline"])
+        (classes == CLASS["space"]) | (classes == CLASS["ignored"]) | (classes == CLASS["newline"])
     )
     some = np.logical_or.reduceat(~hidden, start) if start.size else np.zeros(0, bool)
     start, end, number, page = start[some], end[some], number[some], page[some]
@@ -218,31 +150,28 @@ def _stream(lines: Lines) -> Stream:
     closing -= 1
     classes = lines.classes[position]
     codes = lines.codes[position]
-    classes[closing] = _CLASS["newline"]
+    classes[closing] = CLASS["newline"]
     codes[closing] = 10
-    keep = classes != _CLASS["ignored"]
+    keep = classes != CLASS["ignored"]
     if not keep.all():
         codes, classes, line = codes[keep], classes[keep], line[keep]
-    space = classes == _CLASS["space"]
-    blank = space | (classes == _CLASS["newline"])
+    space = classes == CLASS["space"]
+    blank = space | (classes == CLASS["newline"])
     drop = space.copy()
     drop[1:] &= blank[:-1]  # a blank after a blank or a newline, or at the very start
     keep = ~drop
     if not keep.all():
         codes, classes, line, space = codes[keep], classes[keep], line[keep], space[keep]
     drop = space
-    drop[:-1] &= classes[1:] == _CLASS["newline"]  # a blank before a newline
+    drop[:-1] &= classes[1:] == CLASS["newline"]  # a blank before a newline
     if drop.any():
         keep = ~drop
         codes, classes, line = codes[keep], classes[keep], line[keep]
-    folded = character_tables()[1].take(codes, mode="clip")
-    if codes.max() > 0xFFFF:
-        folded = np.where(codes > 0xFFFF, codes, folded)
-    folded = np.concatenate((np.array([10], np.uint32), folded))
-    classes = np.concatenate((np.array([_CLASS["newline"]], np.uint8), classes))
+    visible = np.concatenate((np.array([10], np.uint32), folded(codes)))
+    classes = np.concatenate((np.array([CLASS["newline"]], np.uint8), classes))
     line = np.concatenate((np.array([0]), line))
-    last = np.flatnonzero(classes == _CLASS["newline"])
-    return Stream(folded, classes, line, last[:-1] + 1, last[1:])
+    last = np.flatnonzero(classes == CLASS["newline"])
+    return Stream(visible, classes, line, last[:-1] + 1, last[1:])
 
 
 def _hashes(stream: Stream) -> list[NDArray[np.uint32]]:
@@ -278,18 +207,18 @@ def _share(counts: Floats, total: Floats) -> Floats:
 
 
 FIRST_LAST = tuple(range(N_CLASSES - 2))
-SHAPE_NAMES = (
+LINE_FEATURE_NAMES = (
     ["log width", "sqrt width", "log words", "word length", "capitalised share", "cut"]
-    + [f"share {name}" for name in _CLASSES[:-2]]
+    + [f"share {name}" for name in CLASSES[:-2]]
     + [f"log {name}" for name in ("digit", "terminal", "comma", "quote", "upper")]
-    + [f"first {_CLASSES[c]}" for c in FIRST_LAST]
-    + [f"last {_CLASSES[c]}" for c in FIRST_LAST]
+    + [f"first {CLASSES[c]}" for c in FIRST_LAST]
+    + [f"last {CLASSES[c]}" for c in FIRST_LAST]
     + ["log same", "same before", "same after"]
     + ["overlap 4", "overlap 8"]
     + ["place", "log from start", "log from end", "text before", "log lines", "log text",
        "share long", "width to longest", "width to mean", "log to long above", "log to long below"]
 )  # fmt: skip
-N_SHAPE = len(SHAPE_NAMES)
+N_LINE_FEATURES = len(LINE_FEATURE_NAMES)
 
 
 @dataclass(frozen=True)
@@ -297,13 +226,14 @@ class Features:
     """Features of the lines of a batch.
 
     ``buckets`` (orders, positions) are the hash buckets of all n-grams, line after
-    line; line i owns the positions ``first[i]`` up to ``first[i + 1]``. ``shape``
-    (lines, N_SHAPE) is the rest; ``sections`` (sections + 1) are the bounds of the sections.
+    line; line i owns the positions ``first[i]`` up to ``first[i + 1]``. ``line_features``
+    (lines, N_LINE_FEATURES) is the rest; ``sections`` (sections + 1) are the bounds of the
+    sections.
     """
 
     buckets: NDArray[np.uint32]
     first: Ints
-    shape: Floats
+    line_features: Floats
     sections: Ints
 
 
@@ -311,7 +241,7 @@ def features(lines: Lines) -> Features:
     """Features of every line."""
     count = lines.start.size
     if count == 0:
-        empty = np.zeros((0, N_SHAPE), np.float32)
+        empty = np.zeros((0, N_LINE_FEATURES), np.float32)
         return Features(
             np.zeros((len(ORDERS), 0), np.uint32), np.zeros(1, np.int64), empty, lines.sections
         )
@@ -319,28 +249,28 @@ def features(lines: Lines) -> Features:
     hashes = _hashes(stream)
     buckets = np.stack(hashes)[:, 1:] >> np.uint32(32 - BUCKET_BITS)
     first = np.concatenate((stream.first, [stream.codes.size])) - 1
-    shape = np.empty((count, N_SHAPE), np.float32)
-    width = _line_shape(lines, stream, shape)
-    column = SHAPE_NAMES.index("log same")
+    line_features = np.empty((count, N_LINE_FEATURES), np.float32)
+    width = _line_shape(lines, stream, line_features)
+    column = LINE_FEATURE_NAMES.index("log same")
     section = np.repeat(np.arange(lines.sections.size - 1), np.diff(lines.sections))
-    _repetition(lines, section, stream, hashes, width, shape[:, column:])
-    _place(lines, section, width, shape[:, column + 5 :])
-    return Features(buckets, first, shape, lines.sections)
+    _repetition(lines, section, stream, hashes, width, line_features[:, column:])
+    _place(lines, section, width, line_features[:, column + 5 :])
+    return Features(buckets, first, line_features, lines.sections)
 
 
-def _line_shape(lines: Lines, stream: Stream, shape: Floats) -> Floats:
+def _line_shape(lines: Lines, stream: Stream, line_features: Floats) -> Floats:
     count = lines.start.size
     classes = stream.classes
     cells = np.bincount(stream.line * N_CLASSES + classes, minlength=count * N_CLASSES)
     counts = cells[: count * N_CLASSES].reshape(count, N_CLASSES).astype(np.float32)
     total = counts[:, :-2].sum(axis=1)
     cut = np.maximum(lines.end - lines.start - LINE_LIMIT, 0).astype(np.float32)
-    width: Floats = total + 1.5 * counts[:, _CLASS["ideograph"]] + cut
+    width: Floats = total + 1.5 * counts[:, CLASS["ideograph"]] + cut
     letter = _LETTER[classes]
     begins = letter[1:] & ~letter[:-1]
     at = np.flatnonzero(begins) + 1
     words = np.bincount(stream.line[at], minlength=count).astype(np.float32)
-    capital = at[classes[at] == _CLASS["upper"]]
+    capital = at[classes[at] == CLASS["upper"]]
     capitals = np.bincount(stream.line[capital], minlength=count).astype(np.float32)
     letters = counts[:, _LETTER].sum(axis=1)
     columns = [
@@ -351,21 +281,21 @@ def _line_shape(lines: Lines, stream: Stream, shape: Floats) -> Floats:
         _share(capitals, words),
         np.log1p(cut),
     ]
-    shape[:, : len(columns)] = np.stack(columns, axis=1)
+    line_features[:, : len(columns)] = np.stack(columns, axis=1)
     column = len(columns)
-    shape[:, column : column + N_CLASSES - 2] = _share(counts[:, :-2], total[:, None])
+    line_features[:, column : column + N_CLASSES - 2] = _share(counts[:, :-2], total[:, None])
     column += N_CLASSES - 2
-    some = [_CLASS[name] for name in ("digit", "terminal", "comma", "quote", "upper")]
-    shape[:, column : column + 5] = np.log1p(counts[:, some])
+    some = [CLASS[name] for name in ("digit", "terminal", "comma", "quote", "upper")]
+    line_features[:, column : column + 5] = np.log1p(counts[:, some])
     column += 5
     ends = np.eye(N_CLASSES, len(FIRST_LAST), dtype=np.float32)
-    shape[:, column : column + len(FIRST_LAST)] = ends[classes[stream.first]]
+    line_features[:, column : column + len(FIRST_LAST)] = ends[classes[stream.first]]
     column += len(FIRST_LAST)
-    shape[:, column : column + len(FIRST_LAST)] = ends[classes[stream.last - 1]]
+    line_features[:, column : column + len(FIRST_LAST)] = ends[classes[stream.last - 1]]
     return width
 
 
-_LETTER = np.isin(np.arange(N_CLASSES), [_CLASS[c] for c in ("lower", "upper", "letter", "mark")])
+_LETTER = np.isin(np.arange(N_CLASSES), [CLASS[c] for c in ("lower", "upper", "letter", "mark")])
 
 
 def _repetition(

@@ -1,7 +1,7 @@
 """The labelled-file format: one page a file, one label a line, edited by hand.
 
 Training starts from pages that a person has labelled, and such files are written in
-an editor and compared by git, so the format is plain text (README.md shows one): head
+an editor and compared by git, so the format is plain text (labelled/README.md shows one): head
 lines ``# key: value``, then ``label<TAB>text`` for every line of the page, with the
 page's blank lines left where they are, because they carry information. This room
 reads, checks and writes it. Checking reports everything that is wrong in all the
@@ -10,21 +10,19 @@ files at once: who labels a hundred pages wants one list, not a hundred runs.
 
 from __future__ import annotations
 
-import contextlib
-import difflib
-import itertools
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO
-from urllib.parse import urlsplit
 
 import numpy as np
 
 from clutter import features
-from clutter.page import LABELS, Page
+from clutter.errors import LabelledError
+from clutter.files import files_below, replacing
+from clutter.page import LABELS, Page, unknown_label
+from clutter.text import LINE_BREAK, site_of, utf8
 
 UNLABELLED = "?"
 """The label of a line that nobody has labelled yet; it is not trained on."""
@@ -33,26 +31,9 @@ DOUBT = 0.8
 """A guess less certain than this is marked, for a person to look at. On pages of sites not
 trained on, a quarter of the lines is marked, with four of five wrong guesses among them."""
 
-LINE_BREAK = re.compile(r"\r\n|\n|\r")
-"""What ends a line, here as everywhere: no other character does."""
-
 _KNOWN = (*LABELS, UNLABELLED)
 _GUESS = re.compile(r"(\w+)\?(0(?:\.\d+)?|1(?:\.0+)?)")
 _HEAD = re.compile(r"# ([^\s:]+):\s*(.*?)\s*")
-_SURROGATE = re.compile("[\ud800-\udfff]")
-_serial = itertools.count()
-
-
-class LabelledError(ValueError):
-    """Labelled files that cannot be used.
-
-    ``problems`` has one entry, "file:line: what is wrong", for every malformed place;
-    the message is all of them, one a line.
-    """
-
-    def __init__(self, problems: Iterable[str]) -> None:
-        self.problems = tuple(problems)
-        super().__init__("\n".join(self.problems))
 
 
 @dataclass(frozen=True)
@@ -252,78 +233,19 @@ def from_page(page: Page, name: str, head: Mapping[str, str] | None = None) -> L
     return LabelledPage(name, dict(head or {}), tuple(lines), tuple(labels), guesses)
 
 
-def unknown_label(label: str, known: Sequence[str] = LABELS) -> str:
-    """What to say of a label that does not exist: the nearest one, and all there are."""
-    near = difflib.get_close_matches(label.strip().lower(), known, 1, 0.5)
-    hint = f" (did you mean {near[0]!r}?)" if near else ""
-    return f"unknown label {label[:40]!r}{hint}; there are {', '.join(known)}"
-
-
-def files_below(
-    folder: str | os.PathLike[str], suffix: str | tuple[str, ...] = ""
-) -> Iterator[str]:
-    """Files in a folder and below whose names end in ``suffix``, or one of several, sorted by
-    path. What is in one folder is read at a time.
-
-    Raises OSError where a folder cannot be read.
-    """
-    names, folders = [], set()
-    with os.scandir(folder) as found:
-        for entry in found:
-            if entry.is_dir(follow_symlinks=False):
-                folders.add(entry.name)
-            elif not entry.name.endswith(suffix):
-                continue
-            names.append(entry.name)
-    names.sort()
-    for name in names:
-        path = os.path.join(folder, name)
-        if name in folders:
-            yield from files_below(path, suffix)
-        elif os.path.isfile(path):
-            yield path
-
-
-def utf8(text: str) -> bytes:
-    """UTF-8 for any str: lone surrogates, which UTF-8 cannot hold, become U+FFFD."""
-    return _SURROGATE.sub("\ufffd", text).encode("utf-8")
-
-
-def shown(path: str) -> str:
-    """A path to print: bytes in it that are not UTF-8 become U+FFFD."""
-    return os.fsencode(path).decode("utf-8", "replace")
-
-
-def plural(number: int, noun: str) -> str:
-    """A number of things, to print."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
-
-
-@contextlib.contextmanager
-def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
-    """A file to write bytes to, that takes its name only once it is complete.
-
-    Where the block raises, what stood at ``path`` before is untouched.
-    """
-    target = Path(os.path.realpath(path))
-    if target.exists() and not target.is_file():
-        with open(path, "wb") as file:  # a device or a pipe: nothing to replace
-            yield file
-        return
-    # a short name of its own: the target's may be as long as names can be
-    partial = target.with_name(f".clutter-{os.getpid()}-{next(_serial)}.part")
-    try:
-        with open(partial, "wb") as file:
-            yield file
-        if target.exists():
-            partial.chmod(target.stat().st_mode & 0o7777)
-        partial.replace(target)
-    except OSError as error:
-        if str(error.filename) == str(partial):
-            error.filename = os.fspath(path)  # the name that the caller knows
-        raise
-    finally:
-        partial.unlink(missing_ok=True)
+def unfinished(pages: Sequence[LabelledPage]) -> list[str]:
+    """What is left to label, a line for each page: pages without any label, and pages with
+    guesses still marked as doubtful. Lines with a bare "?" were left out on purpose."""
+    left = []
+    for page in pages:
+        lines = sum(label != "" for label in page.labels)
+        if not any(label in LABELS for label in page.labels):
+            left.append(f"{page.name}: not labelled yet")
+        elif page.guesses:
+            left.append(
+                f"{page.name}: {len(page.guesses)} of {lines} lines still marked as doubtful"
+            )
+    return left
 
 
 def _filled(lines: Sequence[str]) -> list[bool]:
@@ -331,14 +253,3 @@ def _filled(lines: Sequence[str]) -> list[bool]:
     filled = np.zeros(len(lines), bool)
     filled[features.split(["\n".join(lines)]).number - 1] = True
     return filled.tolist()
-
-
-def site_of(url: object) -> str:
-    """The host that an address names, without "www."; "" where there is none."""
-    if not isinstance(url, str):
-        return ""
-    try:
-        host = urlsplit(url if "//" in url else f"//{url}").hostname or ""
-    except ValueError:
-        return ""
-    return host.removeprefix("www.")

@@ -8,17 +8,60 @@ input's, character for character, and the clean text is made of whole lines.
 from __future__ import annotations
 
 import functools
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from clutter.errors import CleaningError
 
 LABELS = ("body", "title", "meta", "nav", "comment", "ad", "teaser", "notice")
 """What a line can be; README.md and labelled/README.md say what each means."""
 
 KEPT = ("title", "body")
 """The labels of the clean text, unless told otherwise."""
+
+
+THRESHOLD = 0.5
+"""A line is kept where the probabilities of the kept labels together reach this."""
+
+
+def unknown_label(label: str, known: Sequence[str] = LABELS) -> str:
+    """What to say of a label that does not exist: the nearest one, and all there are."""
+    import difflib  # which only mistakes need
+
+    near = difflib.get_close_matches(label.strip().lower(), known, 1, 0.5)
+    hint = f" (did you mean {near[0]!r}?)" if near else ""
+    return f"unknown label {label[:40]!r}{hint}; there are {', '.join(known)}"
+
+
+def keeps(
+    probabilities: NDArray[np.floating[Any]],
+    keep: Collection[str] = KEPT,
+    threshold: float = THRESHOLD,
+    labels: Sequence[str] = LABELS,
+) -> NDArray[np.bool_]:
+    """Which lines to keep: bool, one entry for each row of ``probabilities`` (lines, labels).
+
+    A line is kept where the probabilities of the kept labels together reach the threshold.
+
+    Raises CleaningError for an unknown label or a threshold outside 0 to 1.
+    """
+    if isinstance(keep, str):
+        keep = (keep,)
+    unknown = [label for label in keep if label not in labels]
+    if unknown:
+        raise CleaningError(f"unknown label {unknown[0]!r}; there are {', '.join(labels)}")
+    if not 0 <= threshold <= 1:
+        raise CleaningError(f"threshold must lie between 0 and 1, not {threshold}")
+    columns = [labels.index(label) for label in dict.fromkeys(keep)]
+    if not columns:
+        return np.zeros(len(probabilities), bool)
+    # a hair of slack, so that threshold 1 keeps what is certain to float precision
+    kept: NDArray[np.bool_] = probabilities[:, columns].sum(axis=1) >= threshold - 1e-6
+    return kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,26 +135,17 @@ class Page:
         titles = np.flatnonzero(self.probabilities.argmax(axis=1) == self.labels.index("title"))
         return self.text[self.start[titles[0]] : self.end[titles[0]]] if titles.size else None
 
-    def kept(self, keep: Collection[str] = KEPT, threshold: float = 0.5) -> NDArray[np.bool_]:
+    def kept(
+        self, *, keep: Collection[str] = KEPT, threshold: float = THRESHOLD
+    ) -> NDArray[np.bool_]:
         """Which lines belong to the clean text: bool, one entry a line.
 
-        A line is kept where the probabilities of the kept labels together reach the
-        threshold. A headline that stands on the page several times is kept once.
+        The lines that ``keeps`` names, but for a headline that the page repeats: it is kept
+        once.
 
-        Raises ValueError for an unknown label or a threshold outside 0 to 1.
+        Raises CleaningError for an unknown label or a threshold outside 0 to 1.
         """
-        if isinstance(keep, str):
-            keep = (keep,)
-        unknown = [label for label in keep if label not in self.labels]
-        if unknown:
-            raise ValueError(f"unknown label {unknown[0]!r}; there are {', '.join(self.labels)}")
-        if not 0 <= threshold <= 1:
-            raise ValueError(f"threshold must lie between 0 and 1, not {threshold}")
-        columns = [self.labels.index(label) for label in dict.fromkeys(keep)]
-        if not columns:
-            return np.zeros(len(self), bool)
-        # a hair of slack, so that threshold 1 keeps what is certain to float precision
-        kept: NDArray[np.bool_] = self.probabilities[:, columns].sum(axis=1) >= threshold - 1e-6
+        kept = keeps(self.probabilities, keep, threshold, self.labels)
         if "title" not in self.labels:
             return kept
         is_title = self.probabilities.argmax(axis=1) == self.labels.index("title")
@@ -122,15 +156,15 @@ class Page:
             headlines.add(text)
         return kept
 
-    def clean(self, keep: Collection[str] = KEPT, threshold: float = 0.5) -> str:
+    def clean(self, *, keep: Collection[str] = KEPT, threshold: float = THRESHOLD) -> str:
         """The kept lines, in order, with the paragraph breaks between them.
 
-        One blank line stands between two kept lines wherever the input had a blank
-        line between them. A low threshold favours recall, a high one precision.
+        Two kept lines have one blank line between them wherever the input had a blank line
+        there. A low threshold favours recall, a high one precision.
 
-        Raises ValueError for an unknown label or a threshold outside 0 to 1.
+        Raises CleaningError for an unknown label or a threshold outside 0 to 1.
         """
-        rows = np.flatnonzero(self.kept(keep, threshold))
+        rows = np.flatnonzero(self.kept(keep=keep, threshold=threshold))
         if rows.size == 0:
             return ""
         # a blank line lies between two rows where their numbers differ by more

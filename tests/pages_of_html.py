@@ -12,8 +12,9 @@ import numpy as np
 from hypothesis import strategies as st
 
 from clutter import LABELS, Page, features
-from clutter.html import HtmlPage, HtmlText, read
-from clutter.markup import N_CUES
+from clutter.html.lines import HtmlText, read
+from clutter.html.page import HtmlPage
+from clutter.markup import N_MARKUP_FEATURES
 
 
 def lines_of(page: str | bytes, encoding: str | None = None) -> list[str]:
@@ -24,10 +25,10 @@ def assert_whole(found: HtmlText) -> None:
     """There is one row of markup, and one list of nodes, for every line of the text."""
     # a line more at the end, to see the number of the last one even if it is blank
     count = int(features.split([found.text + "\rx"]).number[-1]) - 1
-    assert found.markup.cues.shape == (count, N_CUES)
+    assert found.markup.features.shape == (count, N_MARKUP_FEATURES)
     assert found.markup.first.shape == (count + 1,)
     assert found.markup.first[0] == 0
-    assert found.markup.first[-1] == found.markup.buckets.size
+    assert found.markup.first[-1] == found.markup.hashes.size
     assert len(found.nodes) == count
 
 

@@ -9,15 +9,17 @@ from typing import Any
 import pytest
 
 import clutter
-from clutter.cleaning import Cleaned, Cleaning, CleaningError, Content, clean_many
+from clutter.cleaning import Cleaned, Content, clean_many
+from clutter.errors import CleaningError
+from clutter.options import CleanOptions
 
 pytest.importorskip("pyarrow", reason="needs the extra clutter[batch]")
 
 import pyarrow as pa
 
-from clutter.arrow import ROWS, clean_batch, clean_batches, clean_table, cleaned_schema
+from clutter.arrow import BATCH_ROWS, clean_batch, clean_batches, clean_table, cleaned_schema
 
-TEXT = Cleaning(text="content")
+TEXT = CleanOptions(text_field="content")
 
 
 def page(n: int) -> str:
@@ -56,7 +58,7 @@ def test_the_page_goes_and_what_was_found_comes_last() -> None:
 
 def test_lines_are_those_of_the_page() -> None:
     table = pa.table({"content": [page(1)]})
-    (row,) = clean_table(table, Cleaning(text="content", lines=True)).to_pylist()
+    (row,) = clean_table(table, CleanOptions(text_field="content", lines=True)).to_pylist()
     lines = clutter.load().label(page(1)).lines
     assert [(x["number"], x["label"], x["text"]) for x in row["lines"]] == [
         (x.number, x.label, x.text) for x in lines
@@ -136,8 +138,8 @@ def test_pages_may_be_text_or_bytes_of_any_kind(kind: pa.DataType) -> None:
 
 def test_a_page_that_cannot_be_cleaned_says_why_and_the_others_are_clean() -> None:
     batch = column([b"caf\xe9", page(1).encode(), None], pa.binary())
-    how = Cleaning(text="content", lines=True)
-    clean, counts = clean_batch(batch, how)
+    options = CleanOptions(text_field="content", lines=True)
+    clean, counts = clean_batch(batch, options)
     bad, good, none = clean.to_pylist()
     assert "not UTF-8: byte 0xe9 at position 3" in bad["error"]
     assert none["error"] == "no page: the field is empty"
@@ -153,14 +155,16 @@ def test_a_column_without_any_page_is_no_mistake() -> None:
     assert clean["text"].null_count == 2
 
 
-@pytest.mark.parametrize("sizes", [[1] * 5, [2, 0, 3], [3 * ROWS + 1], [ROWS, ROWS + 1]])
+@pytest.mark.parametrize(
+    "sizes", [[1] * 5, [2, 0, 3], [3 * BATCH_ROWS + 1], [BATCH_ROWS, BATCH_ROWS + 1]]
+)
 def test_rows_keep_their_order_however_they_are_batched(sizes: list[int]) -> None:
     pages = [page(n) for n in range(sum(sizes))]
     whole = pa.record_batch({"id": range(len(pages)), "content": pages})
     ends = list(itertools.accumulate(sizes))
     batches = [whole.slice(end - size, size) for end, size in zip(ends, sizes, strict=True)]
     clean = list(clean_batches(batches, TEXT))
-    assert max(batch.num_rows for batch in clean) <= ROWS
+    assert max(batch.num_rows for batch in clean) <= BATCH_ROWS
     rows = [row for batch in clean for row in batch.to_pylist()]
     assert [row["id"] for row in rows] == list(range(len(pages)))
     found = clean_many([Content(one) for one in pages], TEXT)
@@ -169,13 +173,13 @@ def test_rows_keep_their_order_however_they_are_batched(sizes: list[int]) -> Non
 
 def test_no_rows_have_the_columns_of_some() -> None:
     schema = pa.schema([("id", pa.int64()), ("content", pa.string())])
-    how = Cleaning(text="content", lines=True)
-    empty = clean_table(schema.empty_table(), how)
+    options = CleanOptions(text_field="content", lines=True)
+    empty = clean_table(schema.empty_table(), options)
     assert empty.num_rows == 0
     assert empty.schema.names == ["id", "text", "title", "lines", "error"]
-    (batch,) = clean_batches([pa.RecordBatch.from_pylist([], schema)], how)
+    (batch,) = clean_batches([pa.RecordBatch.from_pylist([], schema)], options)
     assert (batch.num_rows, batch.schema) == (0, empty.schema)
-    assert list(clean_batches([], how)) == []
+    assert list(clean_batches([], options)) == []
 
 
 def test_part_of_a_table_is_cleaned_as_itself() -> None:
@@ -187,20 +191,20 @@ def test_part_of_a_table_is_cleaned_as_itself() -> None:
 
 
 @pytest.mark.parametrize(
-    ("table", "how", "message"),
+    ("table", "options", "message"),
     [
-        ({"url": ["a"]}, Cleaning(), "no field 'html' or 'text'; there are: url; "),
-        ({"url": ["a"]}, Cleaning(html="page"), "no field 'page'; there are: url; "),
-        ({}, Cleaning(), "no field 'html' or 'text'; there are: none; "),
-        ({"text": [1]}, Cleaning(), "the column 'text' holds int64, not pages"),
-        ({"text": [["a"]]}, Cleaning(), "the column 'text' holds list<"),
+        ({"url": ["a"]}, CleanOptions(), "no field 'html' or 'text'; there are: url; "),
+        ({"url": ["a"]}, CleanOptions(html_field="page"), "no field 'page'; there are: url; "),
+        ({}, CleanOptions(), "no field 'html' or 'text'; there are: none; "),
+        ({"text": [1]}, CleanOptions(), "the column 'text' holds int64, not pages"),
+        ({"text": [["a"]]}, CleanOptions(), "the column 'text' holds list<"),
     ],
 )
 def test_a_table_without_pages_is_a_mistake(
-    table: dict[str, list[Any]], how: Cleaning, message: str
+    table: dict[str, list[Any]], options: CleanOptions, message: str
 ) -> None:
     with pytest.raises(CleaningError) as caught:
-        clean_table(pa.table(table), how)
+        clean_table(pa.table(table), options)
     assert message in str(caught.value)
 
 

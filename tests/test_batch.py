@@ -10,26 +10,32 @@ import contextlib
 import gzip
 import io
 import json
+import logging
 import os
 import re
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import clutter
-from clutter import batch, output, records
-from clutter.batch import BatchError, Summary, run
-from clutter.cleaning import Cleaning
+from clutter.batch import BatchError, Summary, progress, run, runner, writer
+from clutter.batch.checkpoint import RunDirectory
+from clutter.batch.writer import Writer
+from clutter.formats import base
+from clutter.formats.jsonl import JsonLines
+from clutter.formats.parquet import Parquet
+from clutter.options import CleanOptions
 
 pytest.importorskip("pyarrow", reason="needs the extra clutter[batch]")
 pytest.importorskip("turbohtml", reason="needs the extra clutter[batch]")
 
-ALL = Cleaning(threshold=0)
+ALL = CleanOptions(threshold=0)
 
 PAGE = """\
 Home
@@ -49,8 +55,8 @@ TARGETS = ("clean.jsonl", "clean.jsonl.gz", "clean.parquet", "folder")
 @pytest.fixture(autouse=True)
 def small_steps(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(records, "ROWS", 3)
-    monkeypatch.setattr(batch, "EVERY", 0.0)
+    monkeypatch.setattr(base, "CHUNK_RECORDS", 3)
+    monkeypatch.setattr(writer, "CHECKPOINT_SECONDS", 0.0)
     monkeypatch.setattr(os, "fsync", lambda file: None)  # slow, and no test cuts the power
 
 
@@ -90,7 +96,7 @@ def again(crawl: Path, target: str, **options: Any) -> Summary:
 
 
 def test_a_folder_of_everything_becomes_one_file_of_records(crawl: Path) -> None:
-    done = run(["crawl"], "clean.jsonl", Cleaning())
+    done = run(["crawl"], "clean.jsonl", CleanOptions())
     found = rows("clean.jsonl")
     names = [row["id"] for row in found]
     assert names == [
@@ -132,9 +138,9 @@ def test_a_folder_mirrors_the_input(crawl: Path) -> None:
 def test_all_forms_hold_the_same_records(crawl: Path) -> None:
     from pyarrow import parquet
 
-    how = Cleaning(threshold=0, lines=True)
+    options = CleanOptions(threshold=0, lines=True)
     for target in ("clean.jsonl", "clean.jsonl.gz", "clean.parquet"):
-        run(["crawl"], target, how)
+        run(["crawl"], target, options)
     found = rows("clean.jsonl")
     assert gzip.decompress(Path("clean.jsonl.gz").read_bytes()) == Path("clean.jsonl").read_bytes()
     table = parquet.read_table("clean.parquet").to_pylist()
@@ -152,7 +158,7 @@ def test_a_table_stays_a_table(small_steps: None) -> None:
     pages = [PAGE.format(i) if i != 5 else None for i in range(10)]
     table = pa.table({"n": pa.array(range(10), pa.uint8()), "page": pa.array(pages)})
     parquet.write_table(table, "tables/a.parquet", row_group_size=4)
-    done = run(["tables"], "clean", Cleaning(text="page", threshold=0, lines=True))
+    done = run(["tables"], "clean", CleanOptions(text_field="page", threshold=0, lines=True))
     found = parquet.read_table("clean/a.parquet")
     assert [str(field.type) for field in found.schema][:3] == ["uint8", "string", "string"]
     assert found.column("n").to_pylist() == [0, 1, 2, 3, 4, 6, 7, 8, 9]
@@ -161,7 +167,7 @@ def test_a_table_stays_a_table(small_steps: None) -> None:
         {"file": "tables/a.parquet", "record": 6, "error": "no page: the field is empty"}
     ]
     assert done.counts["pages"] == 9
-    run(["tables"], "clean.jsonl", Cleaning(text="page"))
+    run(["tables"], "clean.jsonl", CleanOptions(text_field="page"))
     assert [row["n"] for row in rows("clean.jsonl")] == [0, 1, 2, 3, 4, 6, 7, 8, 9]
 
 
@@ -175,8 +181,8 @@ def test_a_table_gives_the_records_that_cluster_engines_give(small_steps: None) 
     pages[7] = ""
     table = pa.table({"id": [*range(20)], "title": ["mine"] * 20, "html": [*pages[:19], None]})
     parquet.write_table(table, "a.parquet")
-    run(["a.parquet"], "clean.parquet", Cleaning())
-    records = clean_table(table, Cleaning()).to_pylist()
+    run(["a.parquet"], "clean.parquet", CleanOptions())
+    records = clean_table(table, CleanOptions()).to_pylist()
     good = [{k: v for k, v in x.items() if k != "error"} for x in records if not x["error"]]
     assert len(good) == 19
     assert parquet.read_table("clean.parquet").to_pylist() == good
@@ -190,7 +196,7 @@ def test_a_pattern_says_what_is_read(crawl: Path) -> None:
 
 
 def test_markdown_goes_to_files_of_markdown(crawl: Path) -> None:
-    run(["crawl/part1"], "clean", Cleaning(threshold=0, format="markdown"), pattern="*.html")
+    run(["crawl/part1"], "clean", CleanOptions(threshold=0, format="markdown"), pattern="*.html")
     assert sorted(everything("clean")) == ["page.md"]
 
 
@@ -204,7 +210,7 @@ def test_processes_make_no_difference(crawl: Path, monkeypatch: pytest.MonkeyPat
     for target in TARGETS:
         again(crawl, target)
     alone = everything()
-    monkeypatch.setattr(batch, "SMALL", 0)
+    monkeypatch.setattr(runner, "MIN_PARALLEL_BYTES", 0)
     for target in TARGETS:
         again(crawl, target, jobs=2)
     assert everything() == alone
@@ -232,8 +238,8 @@ def site(small_steps: None) -> str:
 
 
 def test_what_stands_on_many_pages_of_a_site_is_less_likely_body(site: str) -> None:
-    run([site], "plain.jsonl", Cleaning(threshold=0.2))
-    run([site], "clean.jsonl", Cleaning(threshold=0.2), by_site=True)
+    run([site], "plain.jsonl", CleanOptions(threshold=0.2))
+    run([site], "clean.jsonl", CleanOptions(threshold=0.2), by_site=True)
     plain, clean = rows("plain.jsonl"), rows("clean.jsonl")
     assert all(APPEAL in row["text"] for row in plain)
     for before, after in zip(plain, clean, strict=True):
@@ -248,21 +254,21 @@ def test_two_passes_are_gone_on_with_too(
     site: str, monkeypatch: pytest.MonkeyPatch, target: str
 ) -> None:
     Path("right").mkdir()
-    how = Cleaning(threshold=0.2)
-    summary = run([site], f"right/{target}", how, by_site=True)
+    options = CleanOptions(threshold=0.2)
+    summary = run([site], f"right/{target}", options, by_site=True)
     right = everything("right")
     for calls in range(1, 40):
         place = str(calls)
         Path(place).mkdir()
         with monkeypatch.context() as patch:
-            stopped(patch, "note", calls, late=True)
+            stopped(patch, "save", calls, late=True)
             try:
-                run([site], f"{place}/{target}", how, by_site=True)
+                run([site], f"{place}/{target}", options, by_site=True)
             except Stop:
                 pass
             else:
                 break
-        assert run([site], f"{place}/{target}", how, by_site=True).counts == summary.counts
+        assert run([site], f"{place}/{target}", options, by_site=True).counts == summary.counts
         assert everything(place) == right
     assert calls > 20
 
@@ -274,12 +280,12 @@ def test_two_passes_over_tables_and_by_processes(
     from pyarrow import parquet
 
     parquet.write_table(pa.Table.from_pylist(rows(site)), "site.parquet")
-    how = Cleaning(threshold=0.2)
-    run([site], "clean.jsonl", how, by_site=True)
-    run(["site.parquet"], "table.jsonl", how, by_site=True)
+    options = CleanOptions(threshold=0.2)
+    run([site], "clean.jsonl", options, by_site=True)
+    run(["site.parquet"], "table.jsonl", options, by_site=True)
     assert rows("table.jsonl") == rows("clean.jsonl")
-    monkeypatch.setattr(batch, "SMALL", 0)
-    run([site], "processes.jsonl", how, by_site=True, jobs=2)
+    monkeypatch.setattr(runner, "MIN_PARALLEL_BYTES", 0)
+    run([site], "processes.jsonl", options, by_site=True, jobs=2)
     assert rows("processes.jsonl") == rows("clean.jsonl")
 
 
@@ -290,13 +296,13 @@ class Stop(BaseException):
     """Ends a run at a point, as a kill does."""
 
 
-POINTS = {
-    "add": batch._Writer,
-    "note": batch._Writer,
-    "save": batch._Place,
-    "_finish": batch,
-    "_cut": batch,
-    "finish": output,
+POINTS: dict[str, Sequence[tuple[Any, str]]] = {
+    "add": [(Writer, "add")],
+    "save": [(Writer, "save")],
+    "checkpoint": [(RunDirectory, "save")],
+    "finish_file": [(writer, "finish_file"), (runner, "finish_file")],
+    "open_at": [(writer, "open_at")],
+    "finish": [(JsonLines, "finish"), (Parquet, "finish")],
 }
 """What a run does, between which it can be killed."""
 
@@ -306,8 +312,7 @@ def stopped(monkeypatch: pytest.MonkeyPatch, name: str, calls: int, late: bool) 
     of these things any more: a kill leaves no time to tidy up."""
     left = calls
 
-    def wrapped(function: str) -> Any:
-        work = getattr(POINTS[function], function)
+    def wrapped(function: str, work: Any) -> Any:
 
         def wrapper(*args: Any) -> Any:
             nonlocal left
@@ -323,8 +328,10 @@ def stopped(monkeypatch: pytest.MonkeyPatch, name: str, calls: int, late: bool) 
 
         return wrapper
 
-    for function, owner in POINTS.items():
-        monkeypatch.setattr(owner, function, wrapped(function))
+    for function, places in POINTS.items():
+        for owner, attribute in places:
+            work = getattr(owner, attribute)
+            monkeypatch.setattr(owner, attribute, wrapped(function, work))
 
 
 @pytest.mark.parametrize("target", ["clean.jsonl", "clean.parquet", "folder"])
@@ -353,17 +360,19 @@ def test_a_run_that_is_killed_anywhere_goes_on_to_the_same_end(
     assert stops > 10
 
 
-def test_a_run_can_be_killed_again_and_again(crawl: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_can_be_killed_again_and_again(
+    crawl: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     again(crawl, "right.jsonl")
-    told: list[str] = []
+    caplog.set_level(logging.INFO, "clutter")
     for _ in range(50):
         with monkeypatch.context() as patch:
             stopped(patch, "add", 2, late=False)
             with contextlib.suppress(Stop):
-                again(crawl, "clean.jsonl", tell=told.append)
+                again(crawl, "clean.jsonl")
                 break
     assert Path("clean.jsonl").read_bytes() == Path("right.jsonl").read_bytes()
-    matches = [re.fullmatch(r"going on: (\d+) pages done before", x) for x in told]
+    matches = [re.fullmatch(r"going on: (\d+) pages done before", x) for x in caplog.messages]
     assert all(matches)
     done = [int(match[1]) for match in matches if match]
     assert len(done) > 3
@@ -412,7 +421,7 @@ def test_another_run_does_not_go_on_with_this_one(
     broken_off(crawl, monkeypatch)
     before = everything()
     with pytest.raises(BatchError, match=r"other settings \(threshold\).*or delete .*unfinished"):
-        run(["crawl"], "clean.jsonl", Cleaning(threshold=1))
+        run(["crawl"], "clean.jsonl", CleanOptions(threshold=1))
     with pytest.raises(BatchError, match=r"other settings \(input\)"):
         run(["crawl/part1"], "clean.jsonl", ALL)
     assert everything() == before
@@ -453,7 +462,7 @@ def test_strict_stops_at_the_first_error_and_goes_on_without(crawl: Path) -> Non
 
 
 @pytest.mark.parametrize(
-    ("inputs", "target", "how", "reason"),
+    ("inputs", "target", "options", "reason"),
     [
         (["none"], "clean", ALL, "none: no such file or folder"),
         (["crawl/none*"], "clean", ALL, "no such file or folder"),
@@ -465,11 +474,11 @@ def test_strict_stops_at_the_first_error_and_goes_on_without(crawl: Path) -> Non
         (["twins"], "clean", ALL, "clean/a.txt: two pages would be written here"),
         (["twins/a.html", "a.txt"], "clean", ALL, "clean/a.txt: two pages would be written here"),
         (["a.txt", "a.jsonl"], ".", ALL, "a.txt: is the input too; write to another folder"),
-        (["twins"], "clean", Cleaning(lines=True), "lines need an output of records"),
+        (["twins"], "clean", CleanOptions(lines=True), "lines need an output of records"),
     ],
 )
 def test_mistakes_are_told_and_leave_nothing(
-    crawl: Path, inputs: list[str], target: str, how: Cleaning, reason: str
+    crawl: Path, inputs: list[str], target: str, options: CleanOptions, reason: str
 ) -> None:
     Path("pdf").mkdir()
     Path("pdf/a.pdf").touch()
@@ -480,7 +489,7 @@ def test_mistakes_are_told_and_leave_nothing(
     Path("a.txt").write_text("one")
     before = {str(path) for path in Path().rglob("*")}
     with pytest.raises(BatchError, match=re.escape(reason)):
-        run(inputs, target, how)
+        run(inputs, target, options)
     assert {str(path) for path in Path().rglob("*")} == before
 
 
@@ -499,10 +508,10 @@ def test_without_a_terminal_there_is_a_line_now_and_then(
 ) -> None:
     told = io.StringIO()
     monkeypatch.setattr(sys, "stderr", told)
-    again(crawl, "quiet.jsonl", show=True)
+    again(crawl, "quiet.jsonl", progress=True)
     assert told.getvalue() == ""
-    monkeypatch.setattr(batch, "TOLD", -1)
-    again(crawl, "clean.jsonl", show=True)
+    monkeypatch.setattr(progress, "LINE_SECONDS", -1)
+    again(crawl, "clean.jsonl", progress=True)
     shares = re.findall(r"^(\d+)%: \d+ pages?, [\d,]+ pages/s", told.getvalue(), re.MULTILINE)
     assert len(shares) > 5
     assert [int(share) for share in shares] == sorted(int(share) for share in shares)

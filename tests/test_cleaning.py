@@ -18,7 +18,9 @@ from hypothesis import strategies as st
 
 import clutter
 from clutter import LABELS, Model, Page
-from clutter.cleaning import DEFAULT, Cleaned, Cleaning, CleaningError, Content, clean_many, count
+from clutter.cleaning import Cleaned, Content, clean_many, count
+from clutter.errors import CleaningError
+from clutter.options import DEFAULT, CleanOptions
 
 PAGE = """\
 Home
@@ -47,16 +49,16 @@ needs_html = pytest.mark.skipif(
 )
 
 
-def clean(data: Any, how: Cleaning = DEFAULT, **content: Any) -> Cleaned:
+def clean(data: Any, options: CleanOptions = DEFAULT, **content: Any) -> Cleaned:
     """What comes of one page, which has to be clean."""
-    (found,) = clean_many([Content(data, **content)], how)
+    (found,) = clean_many([Content(data, **content)], options)
     assert isinstance(found, Cleaned), found
     return found
 
 
-def reason(data: Any, how: Cleaning = DEFAULT, **content: Any) -> str:
+def reason(data: Any, options: CleanOptions = DEFAULT, **content: Any) -> str:
     """Why one page cannot be cleaned."""
-    (found,) = clean_many([Content(data, **content)], how)
+    (found,) = clean_many([Content(data, **content)], options)
     assert isinstance(found, str)
     return found
 
@@ -71,42 +73,50 @@ def reason(data: Any, how: Cleaning = DEFAULT, **content: Any) -> str:
         ({"threshold": 1.01}, "threshold: a number from 0 to 1, not 1.01"),
         ({"threshold": float("nan")}, "threshold: a number from 0 to 1, not nan"),
         ({"format": "html"}, "format: unknown 'html'; there are text and markdown"),
-        ({"text": "a", "html": "b"}, "text or html names the field of the page, not both"),
+        (
+            {"text_field": "a", "html_field": "b"},
+            "text or html names the field of the page, not both",
+        ),
     ],
 )
 def test_settings_that_do_not_exist_are_told(options: dict[str, Any], message: str) -> None:
     with pytest.raises(CleaningError) as caught:
-        Cleaning(**options)
+        CleanOptions(**options)
     assert str(caught.value).startswith(message)
 
 
 def test_settings_travel_to_other_processes() -> None:
-    how = Cleaning(keep=["body"], threshold=0.25, html="page", lines=True)  # type: ignore[arg-type]
-    assert how.keep == ("body",)
-    assert pickle.loads(pickle.dumps(how)) == how
-    assert len({how, Cleaning(keep=("body",), threshold=0.25, html="page", lines=True)}) == 1
+    options = CleanOptions(keep=["body"], threshold=0.25, html_field="page", lines=True)  # type: ignore[arg-type]
+    assert options.keep == ("body",)
+    assert pickle.loads(pickle.dumps(options)) == options
+    assert (
+        len({options, CleanOptions(keep=("body",), threshold=0.25, html_field="page", lines=True)})
+        == 1
+    )
 
 
 @pytest.mark.parametrize(
-    ("how", "names", "field", "is_html"),
+    ("options", "names", "field", "is_html"),
     [
-        (Cleaning(), ["id", "text"], "text", False),
-        (Cleaning(), ["id", "text", "html"], "html", True),
-        (Cleaning(text="html"), ["text", "html"], "html", False),
-        (Cleaning(html="text"), ["text", "html"], "text", True),
-        (Cleaning(text="content"), ["content", "html"], "content", False),
+        (CleanOptions(), ["id", "text"], "text", False),
+        (CleanOptions(), ["id", "text", "html"], "html", True),
+        (CleanOptions(text_field="html"), ["text", "html"], "html", False),
+        (CleanOptions(html_field="text"), ["text", "html"], "text", True),
+        (CleanOptions(text_field="content"), ["content", "html"], "content", False),
     ],
 )
-def test_the_field_of_the_page(how: Cleaning, names: list[str], field: str, is_html: bool) -> None:
-    assert how.field(names) == field
-    assert how.is_html(field) == is_html
+def test_the_field_of_the_page(
+    options: CleanOptions, names: list[str], field: str, is_html: bool
+) -> None:
+    assert options.page_field(names) == field
+    assert options.is_html(field) == is_html
 
 
 def test_a_record_without_a_page_says_what_it_has() -> None:
     with pytest.raises(CleaningError, match="no field 'html' or 'text'; there are: id, url; text"):
-        Cleaning().field(["id", "url"])
+        CleanOptions().page_field(["id", "url"])
     with pytest.raises(CleaningError, match="no field 'page'; there are: none; text or html"):
-        Cleaning(text="page").field([])
+        CleanOptions(text_field="page").page_field([])
 
 
 @pytest.mark.parametrize(
@@ -122,17 +132,17 @@ def test_a_record_without_a_page_says_what_it_has() -> None:
 def test_fields_make_way_for_those_that_are_gained(
     lines: bool, names: list[str], renamed: list[str]
 ) -> None:
-    assert Cleaning(lines=lines).renamed(names) == dict(zip(names, renamed, strict=True))
+    assert CleanOptions(lines=lines).renamed_fields(names) == dict(zip(names, renamed, strict=True))
 
 
 @given(st.lists(st.sampled_from(["text", "title", "error", "lines", "id"]), unique=True),
        st.lists(st.integers(0, 3)), st.booleans())  # fmt: skip
 def test_no_two_fields_get_the_same_name(names: list[str], depths: list[int], lines: bool) -> None:
     names = list(dict.fromkeys("original_" * n + name for name in names for n in [0, *depths]))
-    how = Cleaning(lines=lines)
-    renamed = how.renamed(names)
+    options = CleanOptions(lines=lines)
+    renamed = options.renamed_fields(names)
     assert list(renamed) == names
-    taken = [*renamed.values(), *how.gained, "error"]
+    taken = [*renamed.values(), *options.new_fields, "error"]
     assert len(set(taken)) == len(taken)
 
 
@@ -152,12 +162,14 @@ def test_a_page_of_plain_text() -> None:
 def test_a_page_of_html() -> None:
     page = clutter.load().label_html(HTML)
     assert clean(HTML, is_html=True).text == page.clean()
-    how = Cleaning(format="markdown", keep=("body",), threshold=0.2)
-    assert clean(HTML, how, is_html=True).text == page.clean(["body"], 0.2, "markdown")
+    options = CleanOptions(format="markdown", keep=("body",), threshold=0.2)
+    assert clean(HTML, options, is_html=True).text == page.clean(
+        keep=["body"], threshold=0.2, format="markdown"
+    )
 
 
 def test_lines_as_records() -> None:
-    found = clean(PAGE, Cleaning(lines=True))
+    found = clean(PAGE, CleanOptions(lines=True))
     lines = clutter.load().label(PAGE).lines
     assert found.rows() == [
         {
@@ -202,18 +214,18 @@ def test_bytes_are_read_in_their_encoding(encoding: str) -> None:
     data = text.encode(encoding)
     if encoding == "utf-8":
         assert clean(data).text == expected
-    assert clean(data, Cleaning(encoding=encoding)).text == expected
+    assert clean(data, CleanOptions(encoding=encoding)).text == expected
     # what is known of the page itself is nearer
-    assert clean(data, Cleaning(encoding="ascii"), encoding=encoding).text == expected
+    assert clean(data, CleanOptions(encoding="ascii"), encoding=encoding).text == expected
 
 
 def test_lone_surrogates_become_a_replacement() -> None:
-    how = Cleaning(threshold=0, lines=True)
-    found = clean("one \ud800 two\nthree", how)
+    options = CleanOptions(threshold=0, lines=True)
+    found = clean("one \ud800 two\nthree", options)
     assert found.text == "one \ufffd two\nthree"
     assert found.rows()[0]["text"] == "one \ufffd two"
     pytest.importorskip("turbohtml", reason="needs the extra clutter[html]")
-    assert clean("<p>one \udfff two", how, is_html=True).text == "one \ufffd two"
+    assert clean("<p>one \udfff two", options, is_html=True).text == "one \ufffd two"
 
 
 # what cannot be cleaned
@@ -221,7 +233,7 @@ def test_lone_surrogates_become_a_replacement() -> None:
 
 def test_reasons() -> None:
     assert reason(None) == "no page: the field is empty"
-    assert reason(PAGE, Cleaning(format="markdown")) == "plain text; markdown takes HTML"
+    assert reason(PAGE, CleanOptions(format="markdown")) == "plain text; markdown takes HTML"
     assert reason(b"caf\xe9").startswith("not UTF-8: byte 0xe9 at position 3; ")
     assert reason(b"a", encoding="latin-99") == "unknown encoding: latin-99"
     pytest.importorskip("turbohtml", reason="needs the extra clutter[html]")
@@ -240,7 +252,7 @@ def test_a_bad_page_is_a_reason_among_the_answers_of_the_others() -> None:
         Content(b"caf\xe9"),
         Content(PAGE.encode()),
     ]
-    found = clean_many(contents, Cleaning())
+    found = clean_many(contents, CleanOptions())
     assert [isinstance(one, Cleaned) for one in found] == [True, False, True, False, False, True]
     assert found[0] == found[5] == clean(PAGE)
     assert found[2] == clean(HTML, is_html=True)
@@ -258,7 +270,9 @@ def test_a_page_that_nobody_foresaw_does_not_take_the_others_with_it(
         yield from real(model, texts)
 
     monkeypatch.setattr(Model, "label_many", label_many)
-    found = clean_many([Content(PAGE), Content("a trap"), Content(None), Content("x")], Cleaning())
+    found = clean_many(
+        [Content(PAGE), Content("a trap"), Content(None), Content("x")], CleanOptions()
+    )
     assert found[0] == clean(PAGE)
     assert found[1] == "ZeroDivisionError: a page that is a trap"
     assert found[2] == "no page: the field is empty"
@@ -267,15 +281,15 @@ def test_a_page_that_nobody_foresaw_does_not_take_the_others_with_it(
 
 def test_a_model_that_cannot_be_used_ends_the_run(tmp_path: Any) -> None:
     with pytest.raises(FileNotFoundError):
-        clean_many([Content(PAGE)], Cleaning(model=str(tmp_path / "none")))
+        clean_many([Content(PAGE)], CleanOptions(model=str(tmp_path / "none")))
     (tmp_path / "some").write_text("no model")
     with pytest.raises(clutter.ModelError):
-        clean_many([Content(PAGE)], Cleaning(model=str(tmp_path / "some")))
+        clean_many([Content(PAGE)], CleanOptions(model=str(tmp_path / "some")))
 
 
 def test_another_model_may_be_named(tmp_path: Any) -> None:
     clutter.load().save(tmp_path / "my.safetensors")
-    assert clean(PAGE, Cleaning(model=str(tmp_path / "my.safetensors"))) == clean(PAGE)
+    assert clean(PAGE, CleanOptions(model=str(tmp_path / "my.safetensors"))) == clean(PAGE)
 
 
 @pytest.mark.parametrize("is_html", [False, True])
@@ -283,14 +297,15 @@ def test_only_html_needs_its_reader(is_html: bool) -> None:
     program = (
         "import sys; sys.modules['turbohtml'] = None\n"
         "from clutter.cleaning import *\n"
-        f"print(clean_many([Content('one two', {is_html})], Cleaning(threshold=0))[0].text)"
+        "options = CleanOptions(threshold=0)\n"
+        f"print(clean_many([Content('one two', {is_html})], options)[0].text)"
     )
     done = subprocess.run(
         [sys.executable, "-c", program],
         cwd=Path(clutter.__file__).parent.parent, capture_output=True, text=True,
     )  # fmt: skip
     if is_html:
-        assert "ImportError: reading HTML needs turbohtml: pip install" in done.stderr
+        assert "Error: reading HTML needs turbohtml: pip install turbohtml\n" in done.stderr
     else:
         assert (done.stdout, done.stderr) == ("one two\n", "")
 
@@ -319,8 +334,8 @@ CONTENTS = st.builds(
     st.booleans(),
     st.sampled_from([None, None, None, "utf-8", "cp1252", "hex", "none-such"]),
 )
-HOWS = st.builds(
-    Cleaning,
+ALL_OPTIONS = st.builds(
+    CleanOptions,
     keep=st.lists(st.sampled_from(LABELS), max_size=3).map(tuple),
     threshold=st.sampled_from([0, 0.3, 0.5, 1]),
     format=st.sampled_from(["text", "text", "markdown"]),
@@ -341,22 +356,24 @@ def alike(one: Cleaned | str, other: Cleaned | str) -> bool:
 
 @needs_html
 @settings(max_examples=60)
-@given(st.lists(CONTENTS, max_size=6), HOWS)
-def test_each_page_has_the_answer_that_it_has_alone(contents: list[Content], how: Cleaning) -> None:
-    found = clean_many(contents, how)
+@given(st.lists(CONTENTS, max_size=6), ALL_OPTIONS)
+def test_each_page_has_the_answer_that_it_has_alone(
+    contents: list[Content], options: CleanOptions
+) -> None:
+    found = clean_many(contents, options)
     assert len(found) == len(contents)
     for one, content in zip(found, contents, strict=True):
-        (alone,) = clean_many([content], how)
+        (alone,) = clean_many([content], options)
         assert alike(one, alone)
-    again = clean_many(contents[::-1], how)[::-1]
+    again = clean_many(contents[::-1], options)[::-1]
     assert all(map(alike, found, again))
 
 
 @needs_html
 @settings(max_examples=60)
-@given(st.lists(CONTENTS, max_size=4), HOWS)
-def test_answers_fit_into_files(contents: list[Content], how: Cleaning) -> None:
-    found = clean_many(contents, how)
+@given(st.lists(CONTENTS, max_size=4), ALL_OPTIONS)
+def test_answers_fit_into_files(contents: list[Content], options: CleanOptions) -> None:
+    found = clean_many(contents, options)
     for one in found:
         if isinstance(one, str):
             assert one
@@ -371,5 +388,5 @@ def test_answers_fit_into_files(contents: list[Content], how: Cleaning) -> None:
 
 
 def test_a_codec_that_gives_no_position_is_named_too() -> None:
-    assert reason(b"a b", Cleaning(encoding="utf-32")).startswith("not UTF-32: ")
-    assert reason(b"xn--a-ecp.ru\xff", Cleaning(encoding="idna")).startswith("not IDNA: ")
+    assert reason(b"a b", CleanOptions(encoding="utf-32")).startswith("not UTF-32: ")
+    assert reason(b"xn--a-ecp.ru\xff", CleanOptions(encoding="idna")).startswith("not IDNA: ")

@@ -17,7 +17,6 @@ import shlex
 import signal
 import subprocess
 import sys
-import types
 from collections.abc import Callable
 from pathlib import Path
 
@@ -25,6 +24,8 @@ import pytest
 
 import clutter
 from clutter import LABELS, cli, labelled
+from clutter.cli import evaluate, train
+from clutter.cli.label import FORMATS
 
 PAGE = """\
 Home
@@ -144,7 +145,7 @@ def test_what_an_encoding_reads_but_cannot_write_is_escaped(run: Run) -> None:
 def test_lone_surrogates_pass(run: Run) -> None:
     data = b"a+2AA-b\n"  # UTF-7 for a lone surrogate
     assert run("clean", "--threshold", "0", "--encoding", "utf-7", stdin=data) == (0, data, "")
-    for form in cli.FORMATS:
+    for form in FORMATS:
         status, out, err = run("label", "--format", form, "--encoding", "utf-7", stdin=data)
         assert (status, err) == (0, "")
         assert ("\ufffd" if form != "jsonl" else "\\ud800") in out.decode()
@@ -189,7 +190,7 @@ def test_keep_and_threshold(run: Run) -> None:
     write({"page.txt": PAGE})
     page = clutter.load().label(PAGE)
     _, out, _ = run("clean", "page.txt", "--keep", "nav, notice", "--threshold", "0.25")
-    assert out.decode() == page.clean(["nav", "notice"], 0.25) + "\n"
+    assert out.decode() == page.clean(keep=["nav", "notice"], threshold=0.25) + "\n"
 
 
 def test_another_model(run: Run) -> None:
@@ -414,7 +415,7 @@ def test_the_examples_of_the_help_are_command_lines_that_work(
     lines = [part.strip() for line in shown for part in line.split(" | ") if "clutter" in part]
     assert any(line.startswith(f"clutter {command} ") for line in lines)
     for line in lines:
-        assert cli._parser().parse_args(shlex.split(line)[1:]).run
+        assert cli.command_parser().parse_args(shlex.split(line)[1:]).run
 
 
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:
@@ -429,14 +430,12 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_train_gets_its_arguments(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[argparse.Namespace] = []
-    room = types.ModuleType("clutter.train")
 
-    def main_train(args: argparse.Namespace) -> int:
+    def run_train(args: argparse.Namespace) -> int:
         seen.append(args)
         return 3
 
-    room.main_train = main_train  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "clutter.train", room)
+    monkeypatch.setattr(train, "run", run_train)
     command = (
         "train",
         "a",
@@ -459,10 +458,10 @@ def test_train_gets_its_arguments(run: Run, monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_the_arguments_serve_other_parsers_too() -> None:
     parser = argparse.ArgumentParser()
-    cli.add_train_arguments(parser)
+    train.add_arguments(parser)
     assert parser.parse_args(["a", "-o", "m", "--jobs", "2"]).jobs == 2
     parser = argparse.ArgumentParser()
-    cli.add_evaluate_arguments(parser)
+    evaluate.add_arguments(parser)
     args = parser.parse_args(["a"])
     assert (args.labelled, args.model, args.format, args.worst) == (["a"], None, "text", 10)
 

@@ -1,8 +1,8 @@
 """The engines of clusters, each for real on this machine: what they give is what one process
 gives.
 
-Each engine first runs its example of README.md, word for word but for the paths. Engines that
-are not installed, and Spark without Java, are skipped.
+Each engine first runs its example of docs/clusters.md, word for word but for the paths. Engines
+that are not installed, and Spark without Java, are skipped.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from readme import block
+from documents import block
 
 import clutter
 
@@ -30,10 +30,11 @@ import pyarrow as pa
 from pyarrow import parquet
 
 from clutter.arrow import clean_batches, clean_table, spark_schema
-from clutter.cleaning import Cleaning, CleaningError
+from clutter.errors import CleaningError
+from clutter.options import CleanOptions
 
 ROOT = Path(__file__).parent.parent
-HOW = Cleaning(html="content")
+OPTIONS = CleanOptions(html_field="content")
 """The settings of README's examples."""
 
 Row = dict[str, Any]
@@ -77,7 +78,7 @@ def table() -> Any:
 @pytest.fixture(scope="module")
 def expected(table: Any) -> list[Row]:
     """What one process makes of the table."""
-    rows: list[Row] = clean_table(table, HOW).to_pylist()
+    rows: list[Row] = clean_table(table, OPTIONS).to_pylist()
     reasons = {None, "not HTML, but a PDF", "no page: the field is empty"}
     assert {row["error"] for row in rows} == reasons
     return rows
@@ -94,14 +95,14 @@ def folder(table: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def example(heading: str, folder: Path) -> None:
-    """Run an example of README.md, with the paths below this folder."""
+    """Run an example of docs/clusters.md, with the paths below this folder."""
     try:
-        code = block(heading)
+        code = block("docs/clusters.md", heading)
     except LookupError:
-        pytest.skip(f"README.md has no example {heading!r}")
+        pytest.skip(f"docs/clusters.md has no example {heading!r}")
     for name in ("pages/", "clean/", "dropped/"):
         code = code.replace(f'"{name}"', repr(str(folder / name)))
-    exec(compile(code, f"README.md, {heading}", "exec"), {"__name__": "__main__"})
+    exec(compile(code, f"docs/clusters.md, {heading}", "exec"), {"__name__": "__main__"})
 
 
 def read(folder: Path) -> list[Row]:
@@ -166,15 +167,15 @@ def test_spark_gives_the_records_of_one_process(
 def test_spark_gives_lines_too_and_leaves_other_columns_as_they_were(
     spark: Any, folder: Path, table: Any
 ) -> None:
-    how = Cleaning(html="content", lines=True)
+    options = CleanOptions(html_field="content", lines=True)
     pages = spark.read.parquet(str(folder / "pages")).drop("fetched")
     pages = pages.filter("id > 'page-03'")  # which leaves nothing of the first file
-    schema = spark_schema(pages.schema, how)
-    rows = pages.mapInArrow(functools.partial(clean_batches, how=how), schema).collect()
+    schema = spark_schema(pages.schema, options)
+    rows = pages.mapInArrow(functools.partial(clean_batches, options=options), schema).collect()
     assert schema["links"] == pages.schema["links"]
     assert schema["original_title"].dataType == pages.schema["title"].dataType
     found = sorted((row.asDict(recursive=True) for row in rows), key=lambda row: row["id"])
-    expected = clean_table(table.slice(4).drop_columns(["fetched"]), how).to_pylist()
+    expected = clean_table(table.slice(4).drop_columns(["fetched"]), options).to_pylist()
     # single precision depends, in its last digits, on what is computed together
     assert confidences(found) == pytest.approx(confidences(expected), abs=2e-4)
     assert found == expected
@@ -191,9 +192,9 @@ def test_spark_batches_may_be_larger_and_its_columns_of_another_kind(spark: Any)
         "the storm had torn the ferry from its moorings.') AS BINARY) AS `the page`, "
         "map('a', id) AS fields, CAST(id AS DECIMAL(9, 2)) AS price FROM range(0, 700, 1, 2)"
     )
-    how = Cleaning(text="the page")
+    options = CleanOptions(text_field="the page")
     clean = frame.mapInArrow(
-        functools.partial(clean_batches, how=how), spark_schema(frame.schema, how)
+        functools.partial(clean_batches, options=options), spark_schema(frame.schema, options)
     )
     rows = clean.sort("id").collect()
     assert [row.id for row in rows] == list(range(700))
@@ -216,11 +217,11 @@ def test_a_model_may_be_sent_along(spark: Any, folder: Path, expected: list[Row]
             spark.sparkContext.addFile(str(folder / name))
 
     def clean(batches: Iterator[Any]) -> Iterator[Any]:
-        how = Cleaning(html="content", model=SparkFiles.get("my.safetensors"))
-        return clean_batches(batches, how)
+        options = CleanOptions(html_field="content", model=SparkFiles.get("my.safetensors"))
+        return clean_batches(batches, options)
 
     pages = spark.read.parquet(str(folder / "pages"))
-    rows = pages.mapInArrow(clean, spark_schema(pages.schema, HOW)).select("text").collect()
+    rows = pages.mapInArrow(clean, spark_schema(pages.schema, OPTIONS)).select("text").collect()
     assert {row.text for row in rows} == {row["text"] for row in expected}
 
 
@@ -257,7 +258,7 @@ def test_datatrove_gives_the_records_of_one_process(
     monkeypatch.chdir(tmp_path)
     # JSON holds text, no bytes
     texts = table.set_column(2, "content", table["content"].cast(pa.string()))
-    expected = [row for row in clean_table(texts, HOW).to_pylist() if row["text"]]
+    expected = [row for row in clean_table(texts, OPTIONS).to_pylist() if row["text"]]
     rows = [row | {"fetched": row["fetched"].isoformat()} for row in texts.to_pylist()]
     Path("pages").mkdir()
     for i in range(2):

@@ -21,19 +21,19 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from clutter import LABELS, features, labelled
-from clutter.corpus import (
-    CorpusError,
-    carry_over,
-    carry_to,
+from clutter.errors import CorpusError
+from clutter.labelled import UNLABELLED, LabelledPage
+from clutter.training.corpus import (
+    align_labels,
     dev_views,
     from_html,
+    labels_for_cut,
     line_hash,
     read_pages,
     read_standoff,
     read_views,
     standoff_row,
 )
-from clutter.labelled import UNLABELLED, LabelledPage
 
 ROOT = Path(__file__).parent.parent
 CORPORA = ROOT / "labelled" / "corpora"
@@ -154,11 +154,11 @@ LABELLED = [("h1", "nav"), ("h2", "title"), ("h3", "body"), ("h1", "teaser"), ("
     ids=["identical", "first missing", "more missing", "added", "repeated", "foreign", "empty"],
 )
 def test_labels_follow_their_lines(hashes: str, labels: str) -> None:
-    assert carry_over(hashes.split(), LABELLED) == tuple(labels.split())
+    assert align_labels(hashes.split(), LABELLED) == tuple(labels.split())
 
 
 def test_a_line_that_fills_a_long_page_is_carried_over_too() -> None:
-    assert carry_over(["new"] + ["h1"] * 299, [("h1", "nav")] * 300) == ("?",) + ("nav",) * 299
+    assert align_labels(["new"] + ["h1"] * 299, [("h1", "nav")] * 300) == ("?",) + ("nav",) * 299
 
 
 HASHES = st.sampled_from("abcd")
@@ -170,7 +170,7 @@ HASHES = st.sampled_from("abcd")
 def test_no_line_gets_a_label_that_its_text_never_had(
     hashes: list[str], labelled: list[tuple[str, str]]
 ) -> None:
-    found = carry_over(hashes, labelled)
+    found = align_labels(hashes, labelled)
     assert len(found) == len(hashes)
     # in order, too: each label comes from a line behind the one before
     rest = iter(labelled)
@@ -191,7 +191,7 @@ def test_where_no_line_repeats_whatever_is_left_keeps_its_label(
 ) -> None:
     labelled = [(str(key), label) for key, label in page]
     left = [pair for pair in labelled if rng.random() < 0.7]
-    assert carry_over([key for key, _ in left], labelled) == tuple(label for _, label in left)
+    assert align_labels([key for key, _ in left], labelled) == tuple(label for _, label in left)
 
 
 # --- pages and views ----------------------------------------------------------------
@@ -256,7 +256,7 @@ def test_a_page_is_cut_anew_from_its_html(corpus: Path) -> None:
     )  # fmt: skip
     assert cut.labels == ("nav", "", "title", "", "body", "", "?", "", "?")
     assert (cut.site, cut.lang) == ("a.example", "el")
-    assert len(markup.cues) == len(cut.lines)
+    assert len(markup.features) == len(cut.lines)
 
 
 def test_a_labelled_file_names_its_html(tmp_path: Path) -> None:
@@ -284,27 +284,33 @@ def test_a_row_of_a_table_takes_the_label_of_most_of_it() -> None:
         ("nav", "body", "", "body", "ad"),
     )
     lines = ("Share\tBattery\teight hours", "", "Battery", "something else")
-    assert carry_to(lines, page) == ("body", "", "ad", "?")
+    assert labels_for_cut(lines, page) == ("body", "", "ad", "?")
 
 
 @given(st.lists(st.sampled_from(["a", "b", "", "c d"]), max_size=12))
 def test_a_cut_of_the_same_lines_keeps_every_label(lines: list[str]) -> None:
     labels = [LABELS[i % len(LABELS)] if line else "" for i, line in enumerate(lines)]
     page = LabelledPage("a", {}, tuple(lines), tuple(labels))
-    assert carry_to(lines, page) == tuple(labels)
+    assert labels_for_cut(lines, page) == tuple(labels)
 
 
 def test_views_carry_their_own_labels(corpus: Path) -> None:
-    (view,) = read_views(corpus, "train")
+    (view,) = read_views(corpus, "train", STANDOFF)
     assert (view.name, view.site, view.lang) == ("one/net", "a.example", "el")
     assert view.head["extractor"] == "net"
     assert view.labels == ("nav", "?")
 
 
 def test_views_of_the_dev_pages_come_by_extractor(corpus: Path) -> None:
-    views = dev_views(corpus)
+    views = dev_views(corpus, STANDOFF)
     assert list(views) == ["net", "sieve"]
     assert [page.name for page in views["sieve"]] == ["one/sieve"]
+
+
+def test_views_of_pages_without_labels_are_left_out(corpus: Path) -> None:
+    others = {"another": STANDOFF["one"]}
+    with pytest.raises(CorpusError, match="holds no page that has labels"):
+        read_views(corpus, "train", others)
 
 
 def test_what_is_written_of_a_page_joins_with_it_and_holds_no_text(tmp_path: Path) -> None:
@@ -324,7 +330,7 @@ def test_a_folder_that_is_no_corpus_is_refused(tmp_path: Path) -> None:
     with pytest.raises(CorpusError, match=r"train\.jsonl\.gz: no such file"):
         read_pages(tmp_path, "train", STANDOFF)
     with pytest.raises(CorpusError, match=r"residue\.jsonl\.gz: no such file"):
-        read_views(tmp_path, "dev")
+        read_views(tmp_path, "dev", STANDOFF)
 
 
 @pytest.mark.parametrize(

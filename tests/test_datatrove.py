@@ -12,7 +12,9 @@ from typing import Any
 import pytest
 
 import clutter
-from clutter.cleaning import Cleaning, CleaningError, Content, clean_many, count
+from clutter.cleaning import Content, clean_many, count
+from clutter.errors import CleaningError
+from clutter.options import CleanOptions
 
 pytest.importorskip("datatrove", reason="needs the extra clutter[cluster]")
 pytest.importorskip("orjson", reason="JSON lines of datatrove need orjson")
@@ -23,7 +25,7 @@ from datatrove.pipeline.readers import JsonlReader
 from datatrove.pipeline.writers import JsonlWriter
 from datatrove.utils.stats import Stats
 
-from clutter.datatrove import DOCUMENTS, CleanPages
+from clutter.datatrove import BATCH_DOCUMENTS, CleanPages
 
 PAGE = """\
 Home
@@ -72,7 +74,7 @@ def read(folder: Path) -> dict[str, dict[str, Any]]:
 
 
 def test_a_pipeline_writes_clean_documents(tmp_path: Path) -> None:
-    texts = {f"page-{n:03}": PAGE.replace("twenty", f"{n}") for n in range(DOCUMENTS + 20)}
+    texts = {f"page-{n:03}": PAGE.replace("twenty", f"{n}") for n in range(BATCH_DOCUMENTS + 20)}
     rows = [{"id": key, "text": text, "lang": "en"} for key, text in texts.items()]
     write(tmp_path / "in" / "a.jsonl", rows[:-5])
     write(tmp_path / "in" / "b.jsonl", rows[-5:])
@@ -94,7 +96,7 @@ def test_a_pipeline_writes_clean_documents(tmp_path: Path) -> None:
         "School kitchen cooks with what the garden gives"
     }
     assert {row["metadata"]["lang"] for row in documents.values()} == {"en"}
-    expected = count(clean_many([Content(text) for text in texts.values()], Cleaning()))
+    expected = count(clean_many([Content(text) for text in texts.values()], CleanOptions()))
     assert totals(stats).items() >= expected.items()
     assert totals(stats)["total"] == totals(stats)["forwarded"] == len(texts)
 
@@ -103,11 +105,11 @@ def test_documents_keep_their_order_their_id_and_what_is_known_of_them() -> None
     media: list[Any] = []
     documents = [
         Document(PAGE.replace("twenty", str(n)), f"<{n}>", media, {"url": n})
-        for n in range(2 * DOCUMENTS + 1)
+        for n in range(2 * BATCH_DOCUMENTS + 1)
     ]
     clean = list(CleanPages(html=False)(iter(documents)))
-    assert [x.id for x in clean] == [f"<{n}>" for n in range(2 * DOCUMENTS + 1)]
-    assert [x.metadata["url"] for x in clean] == list(range(2 * DOCUMENTS + 1))
+    assert [x.id for x in clean] == [f"<{n}>" for n in range(2 * BATCH_DOCUMENTS + 1)]
+    assert [x.metadata["url"] for x in clean] == list(range(2 * BATCH_DOCUMENTS + 1))
     assert all(f"there for {x.metadata['url']} years" in x.text for x in clean)
     assert all(x.media is media for x in clean)
 
@@ -119,7 +121,7 @@ def test_text_is_html_unless_told_otherwise() -> None:
     assert document.text == page.clean()
     assert document.metadata == {"title": page.title}
     (document,) = run(CleanPages(format="markdown", keep=["body", "nav"], threshold=0.3), HTML)
-    assert document.text == page.clean(["body", "nav"], 0.3, format="markdown")
+    assert document.text == page.clean(keep=["body", "nav"], threshold=0.3, format="markdown")
 
 
 def test_lines_are_among_the_metadata_where_they_are_asked_for() -> None:

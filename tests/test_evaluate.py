@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import gzip
 import json
-from argparse import Namespace
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -22,20 +21,11 @@ from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, confusion_matrix, precision_recall_fscore_support
 
 import clutter
-from clutter import LABELS, Model, Page, features, labelled
-from clutter.corpus import line_hash, read_pages, read_standoff
-from clutter.evaluate import (
-    Score,
-    Scores,
-    WorstPage,
-    calibration_error,
-    evaluate,
-    format_json,
-    format_text,
-    format_views,
-    main_evaluate,
-)
+from clutter import LABELS, Model, Page, cli, features, labelled
 from clutter.labelled import LabelledPage
+from clutter.training.corpus import line_hash, read_pages, read_standoff
+from clutter.training.evaluate import Score, Scores, WorstPage, calibration_error, evaluate
+from clutter.training.report import format_json, format_text, format_views
 
 AUTHORED = Path(__file__).parent.parent / "labelled" / "pages"
 
@@ -120,6 +110,12 @@ def test_kept_or_dropped_is_scored_by_lines_and_by_characters(scores: Scores) ->
     assert scores.kept_by_characters.precision == pytest.approx(right / (right + 4))
     assert scores.kept_by_characters.recall == pytest.approx(right / (right + 7))
     assert scores.kept_by_characters.support == right + 7
+
+
+def test_characters_kept_or_dropped_wrongly_are_a_share_of_all(scores: Scores) -> None:
+    every = "Home" + "A headline" + "First paragraph." + "Second." + "Buy!" + "Τρίτη παράγραφος"
+    wrong = len("Second." + "Buy!")
+    assert scores.wrong_characters == pytest.approx(wrong / len(every + "Μενού"))
 
 
 def test_keeping_everything_is_the_yardstick(scores: Scores) -> None:
@@ -366,10 +362,10 @@ def run(
     worst: int = 3,
     corpus: str | None = None,
 ) -> int:
-    paths = [str(path) for path in labelled]
-    return main_evaluate(
-        Namespace(labelled=paths, model=model, format=format, worst=worst, corpus=corpus)
-    )
+    args = [*map(str, labelled), "--format", format, "--worst", str(worst)]
+    for name, value in (("--model", model), ("--corpus", corpus)):
+        args += [] if value is None else [name, value]
+    return cli.main(["evaluate", *args])
 
 
 def test_the_shipped_model_knows_the_authored_pages(capsys: pytest.CaptureFixture[str]) -> None:
@@ -435,11 +431,13 @@ def test_what_cannot_be_read_is_refused(capsys: pytest.CaptureFixture[str], tmp_
 
 
 def test_nothing_to_evaluate_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
-    assert "no labelled pages" in refused(capsys)
+    assert "required: LABELLED" in refused(capsys)
 
 
 def test_a_negative_number_of_worst_pages_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
-    assert "negative" in refused(capsys, AUTHORED, worst=-1)
+    assert "a whole number from 0 up, not '-1'" in refused(capsys, AUTHORED, worst=-1)
+    with pytest.raises(ValueError, match="negative"):
+        evaluate(Answering([]), [FIRST], worst=-1)
 
 
 # --- a corpus folder ----------------------------------------------------------------

@@ -21,12 +21,12 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from clutter import features
-from clutter.features import LINE_LIMIT, ORDERS, SHAPE_NAMES, Features, Pages
+from clutter.features import LINE_FEATURE_NAMES, LINE_LIMIT, ORDERS, Features, Pages
 
 EXAMPLES = json.loads((Path(__file__).parent / "line_examples.json").read_text("utf-8"))
 
 CLASS_NAMES = [
-    name[6:] for name in SHAPE_NAMES if name.startswith("share ") and name != "share long"
+    name[6:] for name in LINE_FEATURE_NAMES if name.startswith("share ") and name != "share long"
 ]
 CLASS_NAMES += ["ignored", "newline"]
 
@@ -207,7 +207,7 @@ def featured(*texts: str) -> Features:
 
 
 def column(found: Features, name: str) -> list[float]:
-    values: list[float] = found.shape[:, SHAPE_NAMES.index(name)].tolist()
+    values: list[float] = found.line_features[:, LINE_FEATURE_NAMES.index(name)].tolist()
     return values
 
 
@@ -286,7 +286,7 @@ def test_shape_is_that_of_the_slow_count(texts: list[str]) -> None:
     lines = [str(line) for i in range(len(texts)) for _, line in found_lines(pages, texts, i)]
     for i, line in enumerate(lines):
         expected = slow_shape(line)
-        ours = {name: found.shape[i, SHAPE_NAMES.index(name)] for name in expected}
+        ours = {name: found.line_features[i, LINE_FEATURE_NAMES.index(name)] for name in expected}
         assert ours == pytest.approx(expected, rel=1e-5, abs=1e-6)
 
 
@@ -320,18 +320,18 @@ def test_what_a_line_shares_with_its_page_is_that_of_the_slow_count(text: str) -
     expected = zip(slow_overlaps(lines), slow_places(lines), strict=True) if lines else ()
     for i, (overlap, place) in enumerate(expected):
         both = overlap | place
-        ours = {name: found.shape[i, SHAPE_NAMES.index(name)] for name in both}
+        ours = {name: found.line_features[i, LINE_FEATURE_NAMES.index(name)] for name in both}
         assert ours == pytest.approx(both, rel=1e-4, abs=1e-5)
 
 
 def test_the_slow_counts_together_know_every_feature() -> None:
     known = slow_shape("a") | slow_overlaps(["a"])[0] | slow_places(["a"])[0]
-    assert sorted(known) == sorted(SHAPE_NAMES)
+    assert sorted(known) == sorted(LINE_FEATURE_NAMES)
 
 
 @given(BATCHES)
 def test_features_are_finite(texts: list[str]) -> None:
-    assert np.isfinite(featured(*texts).shape).all()
+    assert np.isfinite(featured(*texts).line_features).all()
 
 
 @given(st.lists(TEXTS, min_size=2, max_size=5))
@@ -343,7 +343,10 @@ def test_features_do_not_depend_on_the_other_pages(texts: list[str]) -> None:
     alone = [featured(text) for text in texts]
     assert np.array_equal(together.buckets, np.concatenate([one.buckets for one in alone], axis=1))
     np.testing.assert_allclose(
-        together.shape, np.concatenate([one.shape for one in alone]), rtol=1e-5, atol=1e-6
+        together.line_features,
+        np.concatenate([one.line_features for one in alone]),
+        rtol=1e-5,
+        atol=1e-6,
     )
 
 
@@ -470,4 +473,6 @@ def test_a_part_of_the_sections_has_the_features_of_the_whole(texts: list[str]) 
     for i in range(lines.sections.size - 1):
         part = features.features(lines.part(i, i + 1))
         rows = slice(lines.sections[i], lines.sections[i + 1])
-        np.testing.assert_allclose(part.shape, whole.shape[rows], rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(
+            part.line_features, whole.line_features[rows], rtol=1e-5, atol=1e-6
+        )

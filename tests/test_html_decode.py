@@ -8,7 +8,8 @@ pytest.importorskip("turbohtml", reason="needs the extra clutter[html]")
 
 from pages_of_html import lines_of, without_space
 
-from clutter.html import HtmlError, read
+from clutter.errors import HtmlError
+from clutter.html.lines import read
 
 # --- encodings ---
 

@@ -21,7 +21,8 @@ pytest.importorskip("turbohtml", reason="needs the extra clutter[html]")
 
 from pages_of_html import TEXTS, assert_whole, labelled, lines_of, trees, without_space
 
-from clutter.html import HtmlError, read
+from clutter.errors import HtmlError
+from clutter.html.lines import read
 
 EXAMPLES = json.loads(Path(__file__).with_name("examples_html.json").read_text("utf-8"))
 
@@ -86,7 +87,10 @@ def test_any_string_is_read(source: str) -> None:
     found = read(source)
     assert_whole(found)
     page = labelled(source, set())
-    assert page.clean(LABELS, 0) == "\n".join([line.text for line in page.lines]) or page.text
+    assert (
+        page.clean(keep=LABELS, threshold=0) == "\n".join([line.text for line in page.lines])
+        or page.text
+    )
     assert isinstance(page.clean(format="markdown"), str)
     assert isinstance(page.metadata.title, str | None)
 
@@ -106,8 +110,8 @@ def test_text_without_any_tag_stays_as_it_is(text: str) -> None:
     found = read(text)
     assert found.text == text.removeprefix("\ufeff")
     assert_whole(found)
-    assert found.markup.buckets.size == 0
-    assert not found.markup.cues.any()
+    assert found.markup.hashes.size == 0
+    assert not found.markup.features.any()
 
 
 # --- large pages ---

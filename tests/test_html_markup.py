@@ -12,8 +12,15 @@ from hypothesis import strategies as st
 
 pytest.importorskip("turbohtml", reason="needs the extra clutter[html]")
 
-from clutter.html import read
-from clutter.markup import CUE_NAMES, INSIDE, MARK_BITS, N_CUES, Markup, joined
+from clutter.html.lines import read
+from clutter.markup import (
+    INSIDE,
+    MARKUP_FEATURE_NAMES,
+    MARKUP_HASH_BITS,
+    N_MARKUP_FEATURES,
+    Markup,
+    joined,
+)
 
 # --- numbers ---
 
@@ -21,7 +28,7 @@ from clutter.markup import CUE_NAMES, INSIDE, MARK_BITS, N_CUES, Markup, joined
 def cues(page: str, line: str) -> dict[str, float]:
     found = read(page)
     row = found.text.split("\n").index(line)
-    return dict(zip(CUE_NAMES, found.markup.cues[row].tolist(), strict=True))
+    return dict(zip(MARKUP_FEATURE_NAMES, found.markup.features[row].tolist(), strict=True))
 
 
 def links(page: str, line: str) -> int:
@@ -130,8 +137,8 @@ def test_white_space_of_the_source_changes_nothing() -> None:
       </div>
     """)
     assert spaced.text == plain.text
-    assert np.array_equal(spaced.markup.cues, plain.markup.cues)
-    assert np.array_equal(spaced.markup.buckets, plain.markup.buckets)
+    assert np.array_equal(spaced.markup.features, plain.markup.features)
+    assert np.array_equal(spaced.markup.hashes, plain.markup.hashes)
 
 
 # --- hashes ---
@@ -141,14 +148,14 @@ def buckets(page: str, line: str) -> Counter[int]:
     found = read(page)
     row = found.text.split("\n").index(line)
     first = found.markup.first
-    return Counter(found.markup.buckets[first[row] : first[row + 1]].tolist())
+    return Counter(found.markup.hashes[first[row] : first[row + 1]].tolist())
 
 
 def test_a_bucket_is_one_of_the_table_and_blank_lines_have_none() -> None:
     found = read("<h1 class=a>One</h1><p id=b>two</p><ul><li><a href=/c/d>three</a></ul>")
     assert found.text == "One\n\ntwo\n\nthree"
-    assert found.markup.buckets.min() >= 0
-    assert found.markup.buckets.max() < 2**MARK_BITS
+    assert found.markup.hashes.min() >= 0
+    assert found.markup.hashes.max() < 2**MARKUP_HASH_BITS
     counts = np.diff(found.markup.first)
     assert (counts > 0).tolist() == [True, False, True, False, True]
 
@@ -244,9 +251,15 @@ def test_the_target_of_a_table_row_is_that_of_its_first_link() -> None:
 def markups(draw: st.DrawFn) -> Markup:
     counts = draw(st.lists(st.integers(0, 4), max_size=6))
     total = sum(counts)
-    numbers = draw(st.lists(st.integers(0, 2**MARK_BITS - 1), min_size=total, max_size=total))
+    numbers = draw(
+        st.lists(st.integers(0, 2**MARKUP_HASH_BITS - 1), min_size=total, max_size=total)
+    )
     start = draw(st.integers(0, 1000))
-    cues = (start + np.arange(len(counts) * N_CUES)).reshape(-1, N_CUES).astype(np.float32)
+    cues = (
+        (start + np.arange(len(counts) * N_MARKUP_FEATURES))
+        .reshape(-1, N_MARKUP_FEATURES)
+        .astype(np.float32)
+    )
     first = np.concatenate(([0], np.cumsum(counts, dtype=np.int64)))
     return Markup(cues, np.array(numbers, np.int64), first)
 
@@ -254,13 +267,13 @@ def markups(draw: st.DrawFn) -> Markup:
 def rows_of(markup: Markup) -> list[tuple[list[float], list[int]]]:
     """What is said of each line."""
     spans = itertools.pairwise(markup.first.tolist())
-    hashes = [markup.buckets[a:b].tolist() for a, b in spans]
-    return list(zip(markup.cues.tolist(), hashes, strict=True))
+    hashes = [markup.hashes[a:b].tolist() for a, b in spans]
+    return list(zip(markup.features.tolist(), hashes, strict=True))
 
 
 @given(st.data(), markups())
 def test_take_gives_the_lines_in_the_order_given(data: st.DataObject, markup: Markup) -> None:
-    count = len(markup.cues)
+    count = len(markup.features)
     some = data.draw(st.lists(st.integers(0, count - 1), max_size=8)) if count else []
     rows = rows_of(markup)
     assert rows_of(markup.take(np.array(some, np.int64))) == [rows[i] for i in some]
@@ -272,9 +285,9 @@ def test_joined_parts_can_be_taken_apart(parts: list[Markup]) -> None:
     assert rows_of(whole) == [row for part in parts for row in rows_of(part)]
     start = 0
     for part in parts:
-        stop = start + len(part.cues)
+        stop = start + len(part.features)
         taken = whole.take(np.arange(start, stop))
-        assert np.array_equal(taken.cues, part.cues)
-        assert np.array_equal(taken.buckets, part.buckets)
+        assert np.array_equal(taken.features, part.features)
+        assert np.array_equal(taken.hashes, part.hashes)
         assert np.array_equal(taken.first, part.first)
         start = stop

@@ -16,7 +16,7 @@ def test_cleaning_changes_nothing_of_the_page() -> None:
     first = page.clean(format="markdown")
     assert page.clean() == "One\n\nTwo"
     assert page.clean(format="markdown") == first == "# One\n\nTwo"
-    assert page.clean(["nav"], format="markdown") == "x"
+    assert page.clean(keep=["nav"], format="markdown") == "x"
 
 
 def test_a_format_that_is_not() -> None:

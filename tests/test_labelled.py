@@ -18,7 +18,8 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from clutter import LABELS, Page, features, labelled
-from clutter.labelled import LabelledError, LabelledPage
+from clutter.errors import LabelledError
+from clutter.labelled import LabelledPage
 
 EXAMPLES = json.loads(Path(__file__).with_name("examples_labelled.json").read_text("utf-8"))
 AUTHORED = Path(__file__).parent.parent / "labelled"
@@ -251,45 +252,6 @@ def test_what_could_not_be_read_back_is_not_written(page: LabelledPage, tmp_path
     with pytest.raises(ValueError):
         labelled.write(page, tmp_path / "a.tsv")
     assert list(tmp_path.iterdir()) == []
-
-
-def test_a_write_that_fails_leaves_the_old_file(tmp_path: Path) -> None:
-    target = tmp_path / "a.txt"
-    target.write_text("old")
-    with pytest.raises(RuntimeError), labelled.replacing(target) as file:
-        file.write(b"half of the n")
-        raise RuntimeError
-    assert target.read_text() == "old"
-    assert list(tmp_path.iterdir()) == [target]
-
-
-def test_a_write_keeps_links_and_permissions(tmp_path: Path) -> None:
-    target, link = tmp_path / "a.txt", tmp_path / "link.txt"
-    target.write_text("old")
-    target.chmod(0o600)
-    link.symlink_to(target)
-    with labelled.replacing(link) as file:
-        file.write(b"new")
-    assert link.is_symlink()
-    assert target.read_text() == "new"
-    assert target.stat().st_mode & 0o777 == 0o600
-
-
-def test_pipes_and_devices_are_written_to_and_not_replaced(tmp_path: Path) -> None:
-    pipe = tmp_path / "pipe"
-    os.mkfifo(pipe)
-    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
-    with labelled.replacing(pipe) as file:
-        file.write(b"through")
-    assert os.read(reader, 100) == b"through"
-    os.close(reader)
-    assert pipe.is_fifo()
-
-
-def test_errors_of_writing_name_the_file_that_was_asked_for(tmp_path: Path) -> None:
-    missing = tmp_path / "no" / "such.txt"
-    with pytest.raises(FileNotFoundError, match=r"such\.txt"), labelled.replacing(missing):
-        pass
 
 
 def test_the_repository_s_labelled_pages_are_well_formed() -> None:

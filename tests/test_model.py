@@ -23,10 +23,10 @@ from hypothesis import strategies as st
 
 import clutter
 from clutter import LABELS, Model, ModelError, Page, features
-from clutter.markup import MARK_BITS, N_CUES, Markup
-from clutter.model import BLOCKS, CHUNK, DILATIONS, quantised, weight_shapes
+from clutter.markup import MARKUP_HASH_BITS, N_MARKUP_FEATURES, Markup
+from clutter.network import BLOCKS, DILATIONS, NGRAM_CHUNK, quantised, weight_shapes
 
-VECTOR, MARKS, HIDDEN, SUMMARY = 4, 3, 5, 3
+NGRAM_SIZE, MARKUP_SIZE, HIDDEN, SUMMARY = 4, 3, 5, 3
 
 AUTHORED = sorted((Path(__file__).parent.parent / "labelled" / "pages").rglob("*.tsv"))
 
@@ -38,12 +38,12 @@ def random_model(seed: int = 0) -> Model:
     def normal(*shape: int) -> np.ndarray:
         return rng.normal(0, 0.4, shape).astype(np.float32)
 
-    shapes = weight_shapes(VECTOR, MARKS, HIDDEN, SUMMARY, len(LABELS))
+    shapes = weight_shapes(NGRAM_SIZE, MARKUP_SIZE, HIDDEN, SUMMARY, len(LABELS))
     weights = {name: normal(*shape) for name, shape in shapes.items()}
-    weights["shape_mean"] = normal(features.N_SHAPE)
-    weights["shape_scale"] = np.abs(normal(features.N_SHAPE))
-    table = normal(1 << features.BUCKET_BITS, VECTOR)
-    marks = normal(1 << MARK_BITS, MARKS)
+    weights["shape_mean"] = normal(features.N_LINE_FEATURES)
+    weights["shape_scale"] = np.abs(normal(features.N_LINE_FEATURES))
+    table = normal(1 << features.BUCKET_BITS, NGRAM_SIZE)
+    marks = normal(1 << MARKUP_HASH_BITS, MARKUP_SIZE)
     about = {"pages": 3, "note": "größer"}
     return Model(*quantised(table), *quantised(marks), weights, about)
 
@@ -53,8 +53,8 @@ def random_markup(lines: int, seed: int) -> Markup:
     rng = np.random.default_rng(seed)
     counts = rng.integers(0, 30, lines) * (rng.random(lines) > 1 / 3)
     first = np.concatenate(([0], np.cumsum(counts)))
-    cues = rng.random((lines, N_CUES)).astype(np.float32)
-    return Markup(cues, rng.integers(0, 1 << MARK_BITS, first[-1]), first)
+    cues = rng.random((lines, N_MARKUP_FEATURES)).astype(np.float32)
+    return Markup(cues, rng.integers(0, 1 << MARKUP_HASH_BITS, first[-1]), first)
 
 
 @pytest.fixture(scope="module")
@@ -101,15 +101,15 @@ def slow_probabilities(model: Model, text: str, markup: Markup | None = None) ->
     states = []
     for i, number in enumerate(split.number.tolist()):
         buckets = found.buckets[:, found.first[i] : found.first[i + 1]].ravel()
-        vector = model.table[buckets].astype(np.float64).sum(axis=0) * model.scale
+        vector = model.ngram_vectors[buckets].astype(np.float64).sum(axis=0) * model.ngram_scale
         vector /= np.sqrt(buckets.size)
-        shape = (found.shape[i] - w["shape_mean"]) * w["shape_scale"]
+        shape = (found.line_features[i] - w["shape_mean"]) * w["shape_scale"]
         beside = np.zeros(len(w["in_w"]) - vector.size - shape.size)
         if markup is not None:
-            hashes = markup.buckets[markup.first[number - 1] : markup.first[number]]
-            marks = model.marks[hashes].astype(np.float64).sum(axis=0) * model.marks_scale
+            hashes = markup.hashes[markup.first[number - 1] : markup.first[number]]
+            marks = model.markup_vectors[hashes].astype(np.float64).sum(axis=0) * model.markup_scale
             marks /= np.sqrt(max(hashes.size, 1))
-            beside = np.concatenate((marks, markup.cues[number - 1], [1]))
+            beside = np.concatenate((marks, markup.features[number - 1], [1]))
         x = np.concatenate((vector, np.clip(shape, -5, 5), beside))
         states.append(np.maximum(x @ w["in_w"] + w["in_b"], 0))
     nothing = np.zeros(states[0].size)
@@ -202,11 +202,11 @@ def test_a_network_for_html_lies_in_a_file_beside(small: Model, tmp_path: Path) 
 
 def test_a_network_for_text_only_reads_the_text_of_html() -> None:
     rng = np.random.default_rng(3)
-    shapes = weight_shapes(VECTOR, 0, HIDDEN, SUMMARY, len(LABELS))
+    shapes = weight_shapes(NGRAM_SIZE, 0, HIDDEN, SUMMARY, len(LABELS))
     weights = {name: rng.normal(0, 0.4, shape).astype(np.float32) for name, shape in shapes.items()}
-    weights["shape_mean"] = weights["shape_scale"] = np.ones(features.N_SHAPE, np.float32)
-    table = rng.normal(0, 0.4, (1 << features.BUCKET_BITS, VECTOR)).astype(np.float32)
-    none = np.zeros((1 << MARK_BITS, 0), np.int8)
+    weights["shape_mean"] = weights["shape_scale"] = np.ones(features.N_LINE_FEATURES, np.float32)
+    table = rng.normal(0, 0.4, (1 << features.BUCKET_BITS, NGRAM_SIZE)).astype(np.float32)
+    none = np.zeros((1 << MARKUP_HASH_BITS, 0), np.int8)
     model = Model(*quantised(table), none, np.zeros(0, np.float32), weights)
     page = model.label_html("<h1>A headline</h1><p class=a>Words.")
     expected = model.label("A headline\n\nWords.").probabilities
@@ -231,7 +231,7 @@ def test_a_page_that_is_no_html_stops_the_others_only_when_its_turn_comes(small:
 def test_text_beyond_one_chunk_is_summed_as_a_whole(small: Model) -> None:
     sizes = np.random.default_rng(1).integers(1, 3000, 60)
     text = "\n".join("wording "[: size % 9] + "ab c" * (size // 4) for size in sizes.tolist())
-    assert len(text) > 2 * CHUNK
+    assert len(text) > 2 * NGRAM_CHUNK
     page = small.label(text)
     np.testing.assert_allclose(page.probabilities, slow_probabilities(small, text), atol=1e-4)
 
@@ -349,16 +349,16 @@ def test_threads_may_share_a_model(shipped: Model) -> None:
 def test_a_saved_model_loads_as_it_was(small: Model, saved: bytes, scratch: Path) -> None:
     loaded = load_bytes(scratch, saved)
     assert loaded.labels == small.labels
-    assert loaded.about == small.about
+    assert loaded.metadata == small.metadata
     assert loaded.weights.keys() == small.weights.keys()
     for name, array in small.weights.items():
         assert np.array_equal(loaded.weights[name], array)
-    assert np.array_equal(loaded.table, small.table)
-    assert np.array_equal(loaded.scale, small.scale)
+    assert np.array_equal(loaded.ngram_vectors, small.ngram_vectors)
+    assert np.array_equal(loaded.ngram_scale, small.ngram_scale)
 
 
 def test_quantising_a_table_moves_no_number_by_more_than_half_a_step() -> None:
-    table = np.random.default_rng(1).normal(0, 0.3, (1000, VECTOR)).astype(np.float32)
+    table = np.random.default_rng(1).normal(0, 0.3, (1000, NGRAM_SIZE)).astype(np.float32)
     table[:, 1] = 0  # a column without any size
     whole, scale = quantised(table)
     assert whole.dtype == np.int8

@@ -58,7 +58,7 @@ def test_clean_text_is_a_subsequence_of_the_lines(
     page: Page, threshold: float, keep: set[str]
 ) -> None:
     rest = iter(re.split(r"\r\n|\n|\r", page.text))
-    clean = page.clean(keep, threshold)
+    clean = page.clean(keep=keep, threshold=threshold)
     for line in clean.split("\n") if clean else []:
         assert line == "" or line in rest  # "in" moves the iterator on to the line found
 
@@ -72,7 +72,7 @@ def test_clean_text_holds_the_kept_lines(page: Page, threshold: float) -> None:
 
 @given(pages())
 def test_no_two_paragraph_breaks_in_a_row_and_none_at_the_ends(page: Page) -> None:
-    clean = page.clean(LABELS, 0)
+    clean = page.clean(keep=LABELS, threshold=0)
     assert "\n\n\n" not in clean
     assert clean == clean.strip("\n")
 
@@ -80,7 +80,7 @@ def test_no_two_paragraph_breaks_in_a_row_and_none_at_the_ends(page: Page) -> No
 @given(pages(), st.floats(0, 1), st.floats(0, 1))
 def test_a_lower_threshold_keeps_all_that_a_higher_one_does(page: Page, a: float, b: float) -> None:
     # of lines that are no headlines: of a headline's copies, the first that is kept stays
-    low, high = page.kept(["body"], min(a, b)), page.kept(["body"], max(a, b))
+    low, high = (page.kept(keep=["body"], threshold=x) for x in (min(a, b), max(a, b)))
     headline = np.array([line.label == "title" for line in page.lines], bool)
     assert (low | ~high | headline).all()
 

@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clutter import LABELS, Page, features, render
+from clutter import LABELS, Page, features
+from clutter.cli import render
 
 TEXT = st.text(
     st.sampled_from("ab<>&\"'\t\n\r\0\x1b\x9b\u200bא\ud800\udc00\ufffe") | st.characters()

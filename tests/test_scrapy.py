@@ -29,7 +29,7 @@ from scrapy.utils.test import get_crawler
 
 import clutter
 from clutter import LABELS, ModelError
-from clutter.cleaning import CleaningError
+from clutter.errors import CleaningError
 from clutter.scrapy import CleanPipeline
 
 SPIDER = """
@@ -104,7 +104,7 @@ def test_a_crawl_stores_articles_and_leaves_other_items_alone(tmp_path: Path) ->
             "url": site.url + path,
             "title": page.title,
             "original_title": "of the spider",
-            "text": page.clean(("title", "body")),
+            "text": page.clean(keep=("title", "body")),
         }
         for path, page in sorted(pages.items())
     ]
@@ -183,14 +183,14 @@ def test_a_file_that_is_no_model_is_named(tmp_path: Path) -> None:
 
 
 def test_settings_may_come_from_the_command_line() -> None:
-    how = pipeline(html="html", keep="title, body", threshold="0.7", lines="1").how
-    assert (how.keep, how.threshold, how.lines) == (("title", "body"), 0.7, True)
+    options = pipeline(html="html", keep="title, body", threshold="0.7", lines="1").options
+    assert (options.keep, options.threshold, options.lines) == (("title", "body"), 0.7, True)
 
 
 def test_the_settings_are_those_of_clean() -> None:
     page = clutter.load().label_html(HTML)
     sure = pipeline(html="html", keep=["body"], threshold=0.9).process_item({"html": HTML})
-    assert sure["text"] == page.clean(("body",), 0.9)
+    assert sure["text"] == page.clean(keep=("body",), threshold=0.9)
     marked = pipeline(html="html", format="markdown").process_item({"html": HTML})
     assert marked["text"] == page.clean(format="markdown")
     assert marked["text"].startswith(f"# {TITLE}")

@@ -7,8 +7,9 @@ what they promise, not how good a model gets.
 
 from __future__ import annotations
 
+import contextlib
 import json
-from argparse import Namespace
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,13 +21,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import clutter
-from clutter import LABELS, Model, corpus, features, labelled, train
-from clutter.evaluate import evaluate
+from clutter import LABELS, Model, cli, features, labelled
+from clutter.errors import MissingLibraryError, TrainingError
 from clutter.features import split
 from clutter.labelled import LabelledPage
-from clutter.markup import CUE_NAMES
-from clutter.model import Layout, forward, weight_shapes
-from clutter.train import Sample, TrainingError, cut_down, sample
+from clutter.markup import MARKUP_FEATURE_NAMES
+from clutter.network import Layout, forward, weight_shapes
+from clutter.training import corpus, fit, samples, train
+from clutter.training.evaluate import evaluate
+from clutter.training.gradients import backward
+from clutter.training.samples import Sample, augment, html_samples, sample, text_samples
+from clutter.training.tune import tune
 
 PAGES = Path(__file__).parent.parent / "labelled" / "pages" / "en"
 
@@ -63,7 +68,7 @@ def test_the_gradient_is_that_of_finite_differences(seed: int) -> None:
     tape: list[tuple[np.ndarray, ...]] = []
     guess = forward(weights, x, layout, tape, dropout)
     error = (guess - target) * weight[:, None]
-    gradients, by_input = train.backward(weights, tape, layout, error, dropout)
+    gradients, by_input = backward(weights, tape, layout, error, dropout)
     assert gradients.keys() == weights.keys()
 
     step = 1e-6
@@ -92,7 +97,7 @@ def test_lines_of_other_sections_have_no_part_in_the_gradient() -> None:
     tape: list[tuple[np.ndarray, ...]] = []
     error = forward(weights, x, layout, tape, dropout)
     error[:1] = error[4:] = 0  # only the second section's lines are wrong
-    _, by_input = train.backward(weights, tape, layout, error, dropout)
+    _, by_input = backward(weights, tape, layout, error, dropout)
     assert np.abs(by_input[[0, *range(4, 44)]]).max() < 1e-6
     assert np.abs(by_input[1:4]).max() > 1e-3
 
@@ -106,7 +111,7 @@ def test_a_sample_leaves_out_blank_lines_and_gives_unlabelled_ones_no_weight() -
     assert made.weight.tolist() == [1, 1, 0]
     assert np.array_equal(made.target[:2], one_hot("nav", "body"))
     assert not made.target[2].any()
-    assert (made.site, made.draw, made.whole) == ("a.example", 1, True)
+    assert (made.site, made.sampling_weight, made.whole) == ("a.example", 1, True)
 
 
 def test_a_page_that_names_its_html_is_learned_from_twice(tmp_path: Path) -> None:
@@ -114,14 +119,14 @@ def test_a_page_that_names_its_html_is_learned_from_twice(tmp_path: Path) -> Non
     page = LabelledPage(
         str(tmp_path / "a.tsv"), {"html": "a.html"}, ("Home", "Text"), ("nav", "body")
     )
-    (plain,), (marked,) = train._labelled_samples([page]), train._marked_samples([page])
+    (plain,), (marked,) = text_samples([page]), html_samples([page])
     assert (plain.lines, plain.markup) == (["Home", "Text"], None)
     assert marked.lines == ["Home", "Text", "New"]
     assert marked.weight.tolist() == [1, 1, 0]
     assert np.array_equal(marked.target[:2], one_hot("nav", "body"))
     assert marked.markup is not None
-    assert len(marked.markup.cues) == 3
-    assert marked.markup.cues[0, CUE_NAMES.index("in nav")] == 1
+    assert len(marked.markup.features) == 3
+    assert marked.markup.features[0, MARKUP_FEATURE_NAMES.index("in nav")] == 1
     assert not marked.whole
 
 
@@ -155,7 +160,7 @@ PAGE_LABELS = st.lists(st.sampled_from(LABELS), min_size=1, max_size=80)
 def test_what_is_left_of_a_page_are_lines_of_it_in_order(
     labels: list[str], whole: bool, seed: int
 ) -> None:
-    rows = cut_down(labelled_sample(labels, whole), np.random.default_rng(seed))
+    rows = augment(labelled_sample(labels, whole), np.random.default_rng(seed))
     assert rows.size > 0
     assert (np.diff(rows) > 0).all()
     assert rows[0] >= 0 and rows[-1] < len(labels)
@@ -164,14 +169,14 @@ def test_what_is_left_of_a_page_are_lines_of_it_in_order(
 @settings(deadline=None)
 @given(PAGE_LABELS, st.sampled_from(EXTRACTOR_SEEDS))
 def test_an_extractor_never_drops_the_article(labels: list[str], seed: int) -> None:
-    rows = cut_down(labelled_sample(labels), np.random.default_rng(seed))
+    rows = augment(labelled_sample(labels), np.random.default_rng(seed))
     body = {i for i, label in enumerate(labels) if label == "body"}
     assert body <= set(rows.tolist())
 
 
 def test_an_extractor_drops_clutter_and_now_and_then_the_headline() -> None:
     page = labelled_sample(["nav", "nav", "title", "body", "body", "ad", "teaser"] * 5)
-    left = [cut_down(page, np.random.default_rng(seed)) for seed in EXTRACTOR_SEEDS]
+    left = [augment(page, np.random.default_rng(seed)) for seed in EXTRACTOR_SEEDS]
     assert np.mean([rows.size for rows in left]) < 0.8 * 35
     titles = [sum(int(row) % 7 == 2 for row in rows) for rows in left]
     assert set(titles) == {0, 5}
@@ -181,13 +186,13 @@ def test_an_extractor_drops_clutter_and_now_and_then_the_headline() -> None:
 def test_a_page_that_is_no_whole_one_is_left_to_no_extractor() -> None:
     page = labelled_sample(["nav", "body", "ad"] * 5, whole=False)
     for seed in EXTRACTOR_SEEDS:
-        assert cut_down(page, np.random.default_rng(seed)).tolist() == list(range(15))
+        assert augment(page, np.random.default_rng(seed)).tolist() == list(range(15))
 
 
 def test_a_very_long_page_is_seen_in_parts() -> None:
-    page = labelled_sample(["body"] * (train.CROP * 3))
-    left = [cut_down(page, np.random.default_rng(seed)) for seed in range(40)]
-    assert {rows.size for rows in left} == {train.CROP}
+    page = labelled_sample(["body"] * (samples.MAX_LINES * 3))
+    left = [augment(page, np.random.default_rng(seed)) for seed in range(40)]
+    assert {rows.size for rows in left} == {samples.MAX_LINES}
     assert all((np.diff(rows) == 1).all() for rows in left)
     assert len({int(rows[0]) for rows in left}) > 10
 
@@ -195,34 +200,49 @@ def test_a_very_long_page_is_seen_in_parts() -> None:
 # --- training -----------------------------------------------------------------------
 
 
-FULL_SIZE = {
-    name: getattr(train, name)
-    for name in ("VECTOR", "MARKS", "HIDDEN", "SUMMARY", "STEP_LINES", "RATE", "AVERAGED", "fit")
+SMALL = {
+    "NGRAM_SIZE": 4,
+    "MARKUP_SIZE": 4,
+    "HIDDEN": 24,
+    "SUMMARY": 8,
+    "STEP_LINES": 300,
+    "LEARNING_RATE": 1e-2,
+    "AVERAGED_SHARE": 0.1,
 }
+FULL_SIZE = {name: getattr(fit, name) for name in (*SMALL, "fit")}
 """What ``small`` changes, as it is."""
+
+
+@contextlib.contextmanager
+def messages() -> Iterator[list[str]]:
+    """What is logged meanwhile."""
+    logged: list[str] = []
+
+    class Collect(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            logged.append(record.getMessage())
+
+    logger, handler = logging.getLogger("clutter"), Collect()
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    yield logged
+    logger.removeHandler(handler)
+    logger.setLevel(logging.NOTSET)
 
 
 @pytest.fixture(scope="module")
 def small() -> Iterator[None]:
     """A tiny network, trained for a moment, and the models of half the sites for less."""
-    fit = train.fit
+    whole = fit.fit
 
-    def shorter(samples: list[Sample], steps: int, *rest: Any) -> train.Fit:
-        return fit(samples, 10 if steps == 200 else steps, *rest)
+    def shorter(samples: list[Sample], steps: int, *rest: Any) -> fit.TrainedNetwork:
+        return whole(samples, 10 if steps == 200 else steps, *rest)
 
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in (
-            ("VECTOR", 4),
-            ("MARKS", 4),
-            ("HIDDEN", 24),
-            ("SUMMARY", 8),
-            ("STEP_LINES", 300),
-        ):
-            patch.setattr(train, name, value)
-        patch.setattr(train, "RATE", 1e-2)
-        patch.setattr(train, "AVERAGED", 0.1)
+        for name, value in SMALL.items():
+            patch.setattr(fit, name, value)
         patch.setattr(train, "how_many_steps", lambda samples, most: 100)
-        patch.setattr(train, "fit", shorter)
+        patch.setattr(fit, "fit", shorter)
         yield
 
 
@@ -238,7 +258,10 @@ def told() -> list[str]:
 
 @pytest.fixture(scope="module")
 def trained(small: None, pages: list[LabelledPage], told: list[str]) -> Model:
-    return train.train(pages[:14], tell=told.append)
+    with messages() as logged:
+        model = train.train(pages[:14])
+    told += logged
+    return model
 
 
 def test_a_model_is_better_than_chance_on_pages_it_has_not_seen(
@@ -251,7 +274,7 @@ def test_a_model_is_better_than_chance_on_pages_it_has_not_seen(
 
 
 def test_a_model_says_what_it_was_made_of(trained: Model, pages: list[LabelledPage]) -> None:
-    about = trained.about
+    about = trained.metadata
     assert about["pages"] == {"labelled": 14, "views": 0, "html": 0}
     assert about["labelled_lines"] == sum(
         bool(label) for page in pages[:14] for label in page.labels
@@ -285,8 +308,8 @@ def test_processes_give_what_one_gives(pages: list[LabelledPage], tmp_path: Path
     for jobs in (1, 2):
         with pytest.MonkeyPatch.context() as patch:
             for name, value in FULL_SIZE.items():
-                patch.setattr(train, name, value)
-            models = train._fit_all(tasks, jobs, "fold", lambda message: None)
+                patch.setattr(fit, name, value)
+            models = fit.fit_all(tasks, jobs, "fold")
         for number, model in enumerate(models):
             model.save(tmp_path / f"{jobs}-{number}")
             files.append((tmp_path / f"{jobs}-{number}").read_bytes())
@@ -308,8 +331,8 @@ def test_views_take_part(small: None, pages: list[LabelledPage]) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(train, "how_many_steps", lambda samples, most: 5)
         model = train.train(pages[:6], [view], seed=3)
-    assert model.about["pages"] == {"labelled": 6, "views": 1, "html": 0}
-    assert model.about["seed"] == 3
+    assert model.metadata["pages"] == {"labelled": 6, "views": 1, "html": 0}
+    assert model.metadata["seed"] == 3
 
 
 def test_markup_is_learned(small: None, tmp_path: Path) -> None:
@@ -334,17 +357,17 @@ def test_markup_is_learned(small: None, tmp_path: Path) -> None:
             line.label == label for line, label in zip(found.lines, page.labels, strict=True)
         )
     assert right > 35
-    tuned = train.tune(model, pages[10:])
+    tuned = tune(model, pages[10:])
     assert tuned.html is not None
     assert model.html is not None
-    assert np.array_equal(tuned.html.marks_scale, model.html.marks_scale)
-    assert (tuned.html.marks != model.html.marks).any()
+    assert np.array_equal(tuned.html.markup_scale, model.html.markup_scale)
+    assert (tuned.html.markup_vectors != model.html.markup_vectors).any()
     tuned.save(tmp_path / "m.safetensors")
     again = Model.load(tmp_path / "m.safetensors")
     assert again.html is not None
-    assert again.html.about == tuned.html.about
-    assert np.array_equal(again.html.marks, tuned.html.marks)
-    assert again.marks.shape[1] == 0
+    assert again.html.metadata == tuned.html.metadata
+    assert np.array_equal(again.html.markup_vectors, tuned.html.markup_vectors)
+    assert again.markup_vectors.shape[1] == 0
 
 
 @pytest.mark.parametrize(
@@ -402,7 +425,10 @@ SITE = [story(number) for number in range(6)]
 
 @pytest.fixture(scope="module")
 def tuned() -> Model:
-    return train.tune(clutter.load(), SITE[:4], tell=TOLD_OF_TUNING.append)
+    with messages() as logged:
+        model = tune(clutter.load(), SITE[:4])
+    TOLD_OF_TUNING.extend(logged)
+    return model
 
 
 TOLD_OF_TUNING: list[str] = []
@@ -420,8 +446,8 @@ def test_a_tuned_model_is_its_base_but_for_the_words_it_was_shown(tuned: Model) 
     base = clutter.load()
     for name, array in base.weights.items():
         assert np.array_equal(array, tuned.weights[name])
-    assert np.array_equal(base.scale, tuned.scale)
-    changed = (base.table != tuned.table).any(axis=1)
+    assert np.array_equal(base.ngram_scale, tuned.ngram_scale)
+    changed = (base.ngram_vectors != tuned.ngram_vectors).any(axis=1)
     shown = np.zeros(len(changed), bool)
     for page in SITE[:4]:
         shown[features.features(split([page.text]).lines).buckets] = True
@@ -443,21 +469,21 @@ def test_tuning_tells_what_it_brings(tuned: Model) -> None:
     assert TOLD_OF_TUNING[1].startswith("before, on these pages: accuracy 0.")
     assert TOLD_OF_TUNING[-1].startswith("tuned on one half of them, on the other: accuracy ")
     assert TOLD_OF_TUNING[-1].endswith("% of the characters kept or dropped wrongly")
-    assert tuned.about["base"] == clutter.load().about
-    assert tuned.about["pages"] == {"labelled": 4, "html": 0}
-    assert set(tuned.about["held_out_by_page"]) == {"base", "tuned"}
+    assert tuned.metadata["base"] == clutter.load().metadata
+    assert tuned.metadata["pages"] == {"labelled": 4, "html": 0}
+    assert set(tuned.metadata["held_out_by_page"]) == {"base", "tuned"}
 
 
 def test_one_page_is_enough_and_the_same_pages_give_the_same_model() -> None:
-    one, two = (train.tune(clutter.load(), SITE[:1]) for _ in range(2))
-    assert np.array_equal(one.table, two.table)
-    assert set(one.about["held_out_by_page"]) == {"base"}
+    one, two = (tune(clutter.load(), SITE[:1]) for _ in range(2))
+    assert np.array_equal(one.ngram_vectors, two.ngram_vectors)
+    assert set(one.metadata["held_out_by_page"]) == {"base"}
 
 
 def test_tuning_without_a_labelled_line_is_refused() -> None:
     page = LabelledPage("a", {}, ("Text", "Odd"), ("?", "?"), {0: ("nav", 0.4)})
     with pytest.raises(TrainingError, match="no labelled line in 1 page"):
-        train.tune(clutter.load(), [page])
+        tune(clutter.load(), [page])
 
 
 def test_what_is_left_to_label_is_named() -> None:
@@ -467,7 +493,7 @@ def test_what_is_left_to_label_is_named() -> None:
         LabelledPage("half", {}, ("a", "", "b"), ("?", "", "body"), guesses),
         LabelledPage("new", {}, ("a", "", "b"), ("?", "", "?"), guesses),
     ]
-    assert train.unfinished(pages) == [
+    assert labelled.unfinished(pages) == [
         "half: 1 of 2 lines still marked as doubtful",
         "new: not labelled yet",
     ]
@@ -477,16 +503,10 @@ def test_what_is_left_to_label_is_named() -> None:
 
 
 def run(output: Path, *paths: Path, corpus: Path | None = None, base: str | None = None) -> int:
-    return train.main_train(
-        Namespace(
-            labelled=[str(path) for path in paths],
-            output=str(output),
-            corpus=None if corpus is None else str(corpus),
-            base=base,
-            seed=0,
-            jobs=1,
-        )
-    )
+    args = [*map(str, paths), "-o", str(output), "--seed", "0", "--jobs", "1"]
+    for name, value in (("--corpus", corpus), ("--base", base)):
+        args += [] if value is None else [name, str(value)]
+    return cli.main(["train", *args])
 
 
 def test_the_command_writes_the_model_and_tells_how_far_it_is(
@@ -501,7 +521,7 @@ def test_the_command_writes_the_model_and_tells_how_far_it_is(
     assert "model: step 3 of 3" in out.err
     assert out.err.endswith(f"wrote {file}\n")
     assert list(tmp_path.iterdir()) == [file]
-    assert Model.load(file).about["pages"]["labelled"] == 6
+    assert Model.load(file).metadata["pages"]["labelled"] == 6
 
 
 def test_the_command_tunes_a_base_and_names_what_is_left_to_label(
@@ -514,24 +534,24 @@ def test_the_command_tunes_a_base_and_names_what_is_left_to_label(
     assert run(file, tmp_path, base="default") == 0
     told = capsys.readouterr().err
     assert f"{tmp_path / 'x.tsv'}: not labelled yet; not trained on" in told
-    assert Model.load(file).about["pages"] == {"labelled": 2, "html": 0}
+    assert Model.load(file).metadata["pages"] == {"labelled": 2, "html": 0}
     again = tmp_path / "again.safetensors"
     assert run(again, tmp_path / "0.tsv", base=str(file)) == 0
-    assert Model.load(again).about["base"] == Model.load(file).about
+    assert Model.load(again).metadata["base"] == Model.load(file).metadata
 
 
 def test_html_without_its_reader_is_one_line(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     def absent(page: LabelledPage) -> None:
-        raise ImportError("reading HTML needs turbohtml: pip install 'clutter[html]'")
+        raise MissingLibraryError("reading HTML needs turbohtml: pip install turbohtml")
 
     (tmp_path / "a.tsv").write_text("# html: a.html\nnav\tHome\n")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(corpus, "from_html", absent)
         assert run(tmp_path / "m", tmp_path, base="default") == 2
     assert capsys.readouterr().err == (
-        "clutter: reading HTML needs turbohtml: pip install 'clutter[html]'\n"
+        "clutter: reading HTML needs turbohtml: pip install turbohtml\n"
     )
 
 
@@ -586,7 +606,7 @@ def test_an_output_that_cannot_be_written_is_one_line_too(
     trained: Model, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(train, "train", lambda *args: trained)
+        patch.setattr(train, "train", lambda *args, **options: trained)
         assert run(tmp_path / "no folder" / "mine.safetensors", PAGES) == 2
     message = capsys.readouterr().err
     assert "no folder" in message

@@ -10,28 +10,34 @@ from typing import Any
 
 import pytest
 
-from clutter import records, workers
-from clutter.cleaning import Cleaning
-from clutter.workers import Done, Task, WorkersError, clean, in_processes, in_turn
+from clutter.batch import workers
+from clutter.batch.tasks import Result, Task, clean
+from clutter.batch.workers import run_parallel, run_serial
+from clutter.errors import WorkersError
+from clutter.formats import PAGE_FILES
+from clutter.formats.base import Chunk
+from clutter.formats.jsonl import JsonLines
+from clutter.formats.parquet import Parquet, batch_of, stream_of
+from clutter.options import CleanOptions
 
-HOW = Cleaning(threshold=0)
+OPTIONS = CleanOptions(threshold=0)
 
 FATAL = """
 import os, signal, sys
 
 if "spawn_main" in " ".join(sys.orig_argv):
-    import clutter.records
+    from clutter.formats.base import ItemFormat
 
-    make = clutter.records.records
+    make = ItemFormat.records
 
-    def deadly(kind, raw, how):
-        if "deadly" in str(raw):
+    def deadly(self, chunk, options):
+        if "deadly" in str(chunk.raw):
             os.kill(os.getpid(), signal.SIGKILL)
-        if "huge" in str(raw):
+        if "huge" in str(chunk.raw):
             raise MemoryError
-        return make(kind, raw, how)
+        return make(self, chunk, options)
 
-    clutter.records.records = deadly
+    ItemFormat.records = deadly
 """
 
 
@@ -45,18 +51,18 @@ def lines(*ids: int | str, first: int = 0) -> One:
         (first + i, json.dumps({"id": name, "text": f"Line {name}"}).encode())
         for i, name in enumerate(ids)
     ]
-    return One(Task("jsonl", "a.jsonl", raw, first, ".jsonl"))
+    return One(Task(JsonLines(), "a.jsonl", Chunk(raw, first, len(raw)), ".jsonl"))
 
 
-def ids(results: Iterator[tuple[One, Done]]) -> list[list[Any]]:
+def ids(results: Iterator[tuple[One, Result]]) -> list[list[Any]]:
     found = [result.piece.decode().splitlines() for _, result in results]
     return [[json.loads(line)["id"] for line in piece] for piece in found]
 
 
 def test_results_come_in_the_order_of_the_steps(tmp_path: Path) -> None:
     steps = [lines(*range(i, i + 40 - i)) if i % 3 else One(None) for i in range(30)]
-    alone = list(in_turn(iter(steps), clean, HOW, str(tmp_path)))
-    others = list(in_processes(iter(steps), clean, HOW, str(tmp_path), 2))
+    alone = list(run_serial(iter(steps), clean, OPTIONS, str(tmp_path)))
+    others = list(run_parallel(iter(steps), clean, OPTIONS, str(tmp_path), 2))
     assert others == alone
     assert [step for step, _ in others] == steps
 
@@ -70,7 +76,7 @@ def test_steps_are_taken_as_they_are_needed(tmp_path: Path) -> None:
             taken += 1
             yield lines(i)
 
-    results = in_processes(steps(), clean, HOW, str(tmp_path), 2)
+    results = run_parallel(steps(), clean, OPTIONS, str(tmp_path), 2)
     for _ in range(10):
         next(results)
     assert taken <= 10 + 4 * 2 + workers.AHEAD
@@ -81,10 +87,10 @@ def test_a_record_that_kills_its_process_is_the_only_one_lost(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "sitecustomize.py").write_text(FATAL)
-    root = Path(workers.__file__).parent.parent
+    root = Path(workers.__file__).parent.parent.parent
     monkeypatch.setenv("PYTHONPATH", f"{tmp_path}:{root}")
     steps = [lines(1, 2), lines(3, "deadly", 4, first=2), lines(5, "huge", first=5), lines(6)]
-    results = list(in_processes(iter(steps), clean, HOW, str(tmp_path), 2))
+    results = list(run_parallel(iter(steps), clean, OPTIONS, str(tmp_path), 2))
     assert ids(iter(results)) == [[1, 2], [3, 4], [5], [6]]
     assert [result.errors for _, result in results] == [
         (),
@@ -99,11 +105,11 @@ def test_a_record_that_kills_its_process_is_the_only_one_lost(
 def test_a_table_can_be_halved(tmp_path: Path) -> None:
     pa = pytest.importorskip("pyarrow")
     rows = pa.RecordBatch.from_pydict({"id": [*range(5)], "text": ["A line"] * 5})
-    parts = [Task("parquet", "a.parquet", records.stream(rows), 10, ".jsonl")]
-    while len(parts[0].raw) and (halves := workers._halves(parts[0])):
+    parts = [Task(Parquet(), "a.parquet", Chunk(stream_of(rows), 10, 5), ".jsonl")]
+    while len(parts[0].chunk.raw) and (halves := workers._halves(parts[0])):
         parts[:1] = halves
-    assert [part.first for part in parts] == [10, 11, 12]
-    found = [records.batch(part.raw).column("id").to_pylist() for part in parts]
+    assert [part.chunk.first for part in parts] == [10, 11, 12]
+    found = [batch_of(part.chunk.raw).column("id").to_pylist() for part in parts]
     assert found == [[0], [1], [2, 3, 4]]
 
 
@@ -113,15 +119,15 @@ def test_processes_that_cannot_begin_are_told(
     (tmp_path / "sitecustomize.py").write_text("import sys\nsys.exit(1)")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     with pytest.raises(WorkersError, match="no process can be started"):
-        list(in_processes(iter([lines(1)]), clean, HOW, str(tmp_path), 2))
+        list(run_parallel(iter([lines(1)]), clean, OPTIONS, str(tmp_path), 2))
 
 
 def test_an_output_that_cannot_be_written_ends_the_work(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("words")
     (tmp_path / "file").touch()
     raw = [(0, (str(tmp_path / "a.txt"), "a.txt", ""))]
-    step = One(Task("page", "", raw, 0, None, (str(tmp_path / "file" / "a.txt"),)))
+    step = One(Task(PAGE_FILES, "", Chunk(raw, 0, 1), None, (str(tmp_path / "file" / "a.txt"),)))
     with pytest.raises(OSError, match="Not a directory"):
-        list(in_turn(iter([step]), clean, HOW, str(tmp_path)))
+        list(run_serial(iter([step]), clean, OPTIONS, str(tmp_path)))
     with pytest.raises(OSError, match="Not a directory"):
-        list(in_processes(iter([step]), clean, HOW, str(tmp_path), 1))
+        list(run_parallel(iter([step]), clean, OPTIONS, str(tmp_path), 1))

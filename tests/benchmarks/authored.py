@@ -2,7 +2,7 @@
 
     python tests/benchmarks/authored.py --corpus DIR --models FOLDER
 
-README.md beside this file says what is measured and how.
+docs/benchmarks.md says what is measured and how.
 """
 
 from __future__ import annotations
@@ -13,10 +13,9 @@ from pathlib import Path
 import common
 
 from clutter import Model
-from clutter import train as training
-from clutter.corpus import read_views
-from clutter.evaluate import Scores, evaluate
 from clutter.labelled import LabelledPage, read_all
+from clutter.training.evaluate import Scores, evaluate
+from clutter.training.train import train
 
 WELL_COVERED = ("en", "zh", "pl", "el", "de", "ru")
 """Languages of which the corpus holds many pages. Its pages of all others are left out of
@@ -49,8 +48,9 @@ def main() -> None:
     parser.add_argument("--seeds", help="a folder of labelled pages to measure on as well")
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()
+    common.show_messages()
     pages = common.labelled_pages(args.corpus, "train")
-    views = read_views(args.corpus, "train")
+    views = common.train_views(args.corpus)
     covered = [page for page in pages if page.lang in WELL_COVERED]
     views = [page for page in views if page.lang in WELL_COVERED]
     Path(args.models).mkdir(parents=True, exist_ok=True)
@@ -60,9 +60,8 @@ def main() -> None:
         if not file.exists():
             authored = common.authored_pages() if name == "with" else []
             common.tell(f"training {name} the authored pages")
-            training.train([*authored, *covered], views, args.seed, args.jobs, common.tell).save(
-                file
-            )
+            pages_of_it = [*authored, *covered]
+            train(pages_of_it, views, seed=args.seed, jobs=args.jobs).save(file)
         models.append(Model.load(file))
 
     columns = " | ".join(

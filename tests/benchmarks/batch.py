@@ -3,7 +3,7 @@ and the memory it takes for ten times as many pages.
 
     python tests/benchmarks/batch.py [--corpus DIR]
 
-README.md beside this file says what is measured and how.
+docs/benchmarks.md says what is measured and how.
 """
 
 from __future__ import annotations

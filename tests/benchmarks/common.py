@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import gzip
 import json
+import logging
 import os
 import subprocess
 import sys
@@ -34,8 +35,9 @@ sys.path.insert(0, str(ROOT))
 
 import numpy as np
 
-from clutter import LABELS, Page
+from clutter import KEPT, LABELS, Page
 from clutter.labelled import LabelledPage, read_all
+from clutter.page import keeps
 
 
 def one_core() -> None:
@@ -61,6 +63,11 @@ def parser(description: str, *options: str) -> argparse.ArgumentParser:
 def tell(message: str) -> None:
     """What goes on meanwhile, beside what is found."""
     print(message, file=sys.stderr, flush=True)
+
+
+def show_messages() -> None:
+    """Let what the library logs go to standard error."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
 
 
 # pages
@@ -127,14 +134,21 @@ def authored_pages() -> list[LabelledPage]:
 def labelled_pages(corpus: str, split: str) -> list[LabelledPage]:
     """The pages of one split of a corpus that have labels."""
     # what a corpus needs is loaded for it alone: stream.py prints the memory in use
-    from clutter.corpus import read_pages as read
+    from clutter.training.corpus import read_pages as read
 
     return read(corpus, split, _standoff())
 
 
+def train_views(corpus: str) -> list[LabelledPage]:
+    """The half-cleaned views of the train pages that have labels."""
+    from clutter.training.corpus import read_views
+
+    return read_views(corpus, "train", _standoff())
+
+
 @cache
 def _standoff() -> dict[str, list[tuple[str, str]]]:
-    from clutter.corpus import read_standoff
+    from clutter.training.corpus import read_standoff
 
     return read_standoff([ROOT / "labelled"])
 
@@ -151,10 +165,10 @@ def wrong(page: LabelledPage, answer: Page) -> np.ndarray:
     """Characters kept or dropped wrongly, lines labelled wrongly, and all of both."""
     labels = np.array(page.labels)[answer.number - 1]
     known = np.isin(labels, LABELS)
-    kept = answer.probabilities[:, :2].sum(axis=1) >= 0.5  # body and title
+    kept = keeps(answer.probabilities)
     size = (answer.end - answer.start) * known
     guess = np.array(LABELS)[answer.probabilities.argmax(axis=1)]
-    others = kept != np.isin(labels, LABELS[:2])
+    others = kept != np.isin(labels, KEPT)
     return np.array([size[others].sum(), (guess != labels)[known].sum(), size.sum(), known.sum()])
 
 

@@ -1,8 +1,8 @@
 """Learning curves: what a few labelled pages of a new site bring.
 
-    python tests/benchmarks/curves.py --corpus DIR --base BASE -o labelled/new-site.svg
+    python tests/benchmarks/curves.py --corpus DIR --base BASE -o docs/new-sites.svg
 
-README.md beside this file says what is measured and how.
+docs/benchmarks.md says what is measured and how.
 """
 
 from __future__ import annotations
@@ -15,13 +15,15 @@ from pathlib import Path
 import common
 import joblib
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from clutter import Model
-from clutter import train as training
-from clutter.corpus import read_views
-from clutter.evaluate import Scores, evaluate
 from clutter.labelled import LabelledPage
+from clutter.threads import one_thread
+from clutter.training.evaluate import Scores, evaluate
+from clutter.training.fit import fit
+from clutter.training.samples import sample
+from clutter.training.train import how_many_steps, train
+from clutter.training.tune import tune
 
 COUNTS = (1, 2, 3, 5, 8)
 """Numbers of labelled pages to train on."""
@@ -82,15 +84,15 @@ def trials(
     found = []
     for count in (count for count in COUNTS if count <= most):
         some = [pages[i] for i in order[:count]]
-        tuned = training.tune(base, some, draw)
+        tuned = tune(base, some, seed=draw)
         fall = None
         if count == ELSEWHERE and draw == 0:
             there = [scores(evaluate(model, dev, worst=0)) for model in (base, tuned)]
             fall = tuple((there[0] - there[1]).tolist())
-        samples = [training.sample(page.site, page.lines, page.labels) for page in some]
-        with threadpool_limits(1):
-            steps = training.how_many_steps(samples)
-            scratch = training.fit(samples, steps, draw, lambda message: None).model()
+        samples = [sample(page.site, page.lines, page.labels) for page in some]
+        with one_thread():
+            steps = how_many_steps(samples)
+            scratch = fit(samples, steps, draw).model()
         found.append(Trial(site, count, before, errors(tuned, left), errors(scratch, left), fall))
     return found
 
@@ -151,13 +153,13 @@ def main() -> None:
     if not Path(args.base).exists():
         common.tell(f"training a base without these {len(sites)} sites")
         others = [page for page in pages if page.site not in sites]
-        views = read_views(args.corpus, "train")
-        training.train(
+        views = common.train_views(args.corpus)
+        common.show_messages()
+        train(
             common.authored_pages() + others,
             [page for page in views if page.site not in sites],
-            1,
-            args.jobs,
-            common.tell,
+            seed=1,
+            jobs=args.jobs,
         ).save(args.base)
     base = Model.load(args.base)
     dev = common.labelled_pages(args.corpus, "dev")

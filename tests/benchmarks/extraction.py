@@ -2,7 +2,7 @@
 
     python tests/benchmarks/extraction.py --corpus DIR
 
-README.md beside this file says what is measured and how.
+docs/benchmarks.md says what is measured and how.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import common
 import numpy as np
 
 import clutter
-from clutter import html as rooms
+from clutter.html.lines import parse
 
 WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]|[^\W\u3040-\u30ff\u3400-\u9fff]+")
 """A word; a character, in scripts that do not part words."""
@@ -102,7 +102,7 @@ def main() -> None:
     model = clutter.load(args.model)
 
     def by_clutter(page: str, title: bool) -> str:
-        return model.label_html(page).clean(clutter.KEPT if title else ("body",))
+        return model.label_html(page).clean(keep=clutter.KEPT if title else ("body",))
 
     others = peers()
     names = ["clutter", "clutter, title and body", *others]
@@ -114,7 +114,7 @@ def main() -> None:
         if not row["gold"]:
             continue
         data = gzip.decompress(Path(args.corpus, "html", row["html"]).read_bytes())
-        page = rooms.parse(data).html
+        page = parse(data).html
         source = row["source"]
         language = row["lang"] if source == "daniel" else ""
         values = []

@@ -2,7 +2,7 @@
 
     python tests/benchmarks/html_speed.py --corpus DIR
 
-README.md beside this file says what is measured and how.
+docs/benchmarks.md says what is measured and how.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import common
 from extraction import peers
 
 import clutter
-from clutter.html import parse
+from clutter.html.lines import parse
 
 PAGES = 200
 ROUNDS = 5

@@ -3,7 +3,7 @@ does each leave what an undisturbed run leaves?
 
     python tests/benchmarks/kills.py [--runs 50]
 
-README.md beside this file says what is measured and how.
+docs/benchmarks.md says what is measured and how.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
     python tests/benchmarks/repetition.py --corpus DIR --base BASE
 
-README.md beside this file says what is measured and how.
+docs/benchmarks.md says what is measured and how.
 """
 
 from __future__ import annotations
@@ -16,9 +16,10 @@ import common
 import numpy as np
 from curves import FEWEST
 
-from clutter import LABELS, Model, Page, corpus, load
+from clutter import LABELS, Model, Page, load
 from clutter.labelled import LabelledPage
-from clutter.repeats import Repeats, build, page_keys
+from clutter.repetition import Repetition, count_keys, page_keys
+from clutter.training import corpus
 
 SEEN = (2, 3, 5, 10, 20, 0)
 """Pages of a site that are seen; 0 for all."""
@@ -57,8 +58,8 @@ def measure(sites: dict[str, list[Read]], seen: int, folder: Path) -> np.ndarray
         for name, group in zip(names, groups, strict=True):
             texts = [answer.text for _, (_, answer) in group]
             page_keys(texts, [name] * len(texts)).tofile(file)
-    build(part, folder)
-    repeats = Repeats(folder)
+    count_keys(part, folder)
+    repetition = Repetition(folder)
     sums: dict[str, np.ndarray] = defaultdict(lambda: np.zeros((2, 4)))
     for name, group in zip(names, groups, strict=True):
         for site, (page, answer) in group:
@@ -67,7 +68,7 @@ def measure(sites: dict[str, list[Read]], seen: int, folder: Path) -> np.ndarray
             weighed = Page(
                 answer.text, answer.number, answer.start, answer.end, answer.probabilities.copy()
             )
-            repeats.weigh(weighed, name)
+            repetition.weigh(weighed, name)
             sums[site] += np.array([common.wrong(page, answer), common.wrong(page, weighed)])
     return np.array([value for value in sums.values() if value[0, 2] and value[0, 3]])
 

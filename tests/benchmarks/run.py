@@ -2,7 +2,7 @@
 
     python tests/benchmarks/run.py [--stream-mb N]
 
-README.md beside this file says what is measured and how.
+docs/benchmarks.md says what is measured and how.
 """
 
 from __future__ import annotations

@@ -1,0 +1,15 @@
+# Another Python: make check PYTHON=.venv/bin/python
+PYTHON ?= python3
+
+.PHONY: check test bench
+
+check:
+	$(PYTHON) -m ruff check .
+	$(PYTHON) -m ruff format --check .
+	$(PYTHON) -m mypy
+
+test:
+	$(PYTHON) -m pytest
+
+bench:
+	$(PYTHON) tests/benchmarks/run.py

@@ -1,0 +1,55 @@
+"""How far a run is, for the person who waits: a bar on a terminal, else a line a minute."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import time
+from collections.abc import Callable, Iterator
+
+from clutter.batch.checkpoint import Checkpoint
+from clutter.text import plural
+
+LINE_SECONDS = 60.0
+"""Seconds between two lines where there is no bar."""
+
+
+@contextlib.contextmanager
+def shown_progress(checkpoint: Checkpoint) -> Iterator[Callable[[], None]]:
+    """Shows on standard error, whenever it is called, how far a run is: share, pages, rate and
+    remaining time."""
+    begin, pages = time.monotonic(), checkpoint.counts.get("pages", 0)
+    last = begin
+
+    def rate() -> str:
+        done = checkpoint.counts.get("pages", 0)
+        seconds = max(time.monotonic() - begin, 1e-9)
+        errors = checkpoint.counts.get("errors", 0)
+        failed = f", {plural(errors, 'error')}" if errors else ""
+        doing = "counting lines, " if checkpoint.counting else ""
+        return f"{doing}{plural(done, 'page')}, {(done - pages) / seconds:,.0f} pages/s{failed}"
+
+    def line() -> None:
+        nonlocal last
+        if time.monotonic() - last > LINE_SECONDS:
+            last = time.monotonic()
+            share = checkpoint.read / max(checkpoint.total, 1)
+            print(f"{share:.0%}: {rate()}", file=sys.stderr, flush=True)
+
+    try:
+        from tqdm import tqdm
+    except ImportError:
+        yield line
+        return
+    if not sys.stderr.isatty():
+        yield line
+        return
+    form = "{percentage:3.0f}%|{bar}| {desc}, {remaining} left"
+    total, read = checkpoint.total, checkpoint.read
+    with tqdm(total=total, initial=read, bar_format=form, leave=False) as bar:
+
+        def move() -> None:
+            bar.set_description_str(rate(), refresh=False)
+            bar.update(checkpoint.read - bar.n)
+
+        yield move

@@ -1,0 +1,89 @@
+"""What sort of character each character is: a table for all of Unicode's basic plane.
+
+Features count characters by class (lower case, digit, closing punctuation, ideograph and so
+on), the same for every script, and n-grams are taken from folded text, so that a date or a
+capital does not hide a known word. Both come from lookup tables over code points, in one
+numpy operation for any number of characters.
+"""
+
+from __future__ import annotations
+
+import functools
+import unicodedata
+
+import numpy as np
+from numpy.typing import NDArray
+
+CLASSES = ["other", "space", "lower", "upper", "letter", "ideograph", "digit", "terminal", "comma",
+            "colon", "quote", "dash", "symbol", "bracket", "web", "currency", "mark", "ignored",
+            "newline"]  # fmt: skip
+CLASS = {name: number for number, name in enumerate(CLASSES)}
+N_CLASSES = len(CLASSES)
+
+_BY_CHARACTER = {
+    "terminal": ".!?…。．！？؟۔।॥։።‥",
+    "comma": ",;،؛、，；",
+    "colon": ":：",
+    "quote": "\"'«»“”„‟‘’‚‹›「」『』《》〈〉`´",
+    "dash": "-‐‑‒–—―־",
+    "symbol": "|¦•·●○▪▫■□▶►▸▼▲◄◀→←↑↓★☆✓✔✕✖×>‣・~^+*<",
+    "bracket": "()[]{}（）［］【】〔〕",
+    "web": "@#/\\_=&%©®™№§",
+    "newline": "\n\r",
+}
+_BY_CATEGORY = {
+    "Ll": "lower", "Lu": "upper", "Lt": "upper", "Lo": "letter", "Lm": "letter",
+    "Mn": "mark", "Mc": "mark", "Me": "mark", "Nd": "digit", "Nl": "digit", "No": "digit",
+    "Sc": "currency", "Sm": "symbol", "So": "symbol", "Sk": "symbol",
+    "Zs": "space", "Zl": "space", "Zp": "space", "Cf": "ignored",
+    "Pi": "quote", "Pf": "quote", "Ps": "bracket", "Pe": "bracket", "Pd": "dash",
+}  # fmt: skip
+
+
+@functools.cache
+def character_tables() -> tuple[NDArray[np.uint8], NDArray[np.uint32]]:
+    """Class and folded code point of every character of the basic plane.
+
+    Folding lowers case, maps every digit of every script to 0 and every white
+    space to a blank.
+    """
+    plane = [chr(code) for code in range(65536)]
+    by_category = {key: CLASS[name] for key, name in _BY_CATEGORY.items()}
+    classes = np.array([by_category.get(c, 0) for c in map(unicodedata.category, plane)], np.uint8)
+    for name, characters in _BY_CHARACTER.items():
+        classes[[ord(c) for c in characters]] = CLASS[name]
+    for first, last in ((0x3040, 0x30FF), (0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0xF900, 0xFAFF)):
+        block = classes[first : last + 1]
+        block[block == CLASS["letter"]] = CLASS["ideograph"]
+    classes[[0x09, 0x0B, 0x0C, 0x1C, 0x1D, 0x1E, 0x1F, 0x85]] = CLASS["space"]
+    classes[[*range(0x600, 0x606), 0x6DD, 0x70F, 0x8E2]] = 0  # format characters with ink
+    folded = np.arange(65536, dtype=np.uint32)
+    upper = np.flatnonzero(classes == CLASS["upper"])
+    folded[upper] = [ord(plane[code].lower()[0]) for code in upper.tolist()]
+    folded[classes == CLASS["digit"]] = ord("0")
+    folded[classes == CLASS["space"]] = ord(" ")
+    return classes, folded
+
+
+def character_classes(codes: NDArray[np.uint32]) -> NDArray[np.uint8]:
+    """The class of each code point: indices into ``CLASSES``."""
+    classes = character_tables()[0].take(codes, mode="clip")
+    if codes.size and codes.max() > 0xFFFF:
+        classes[codes > 0xFFFF] = CLASS["letter"]
+        classes[(codes >= 0x1F000) & (codes < 0x1FC00)] = CLASS["symbol"]
+        classes[(codes >= 0x20000) & (codes < 0x40000)] = CLASS["ideograph"]
+        classes[(codes >= 0xE0000) & (codes <= 0xE0FFF)] = CLASS["ignored"]
+    return classes
+
+
+def code_points(text: str) -> NDArray[np.uint32]:
+    """The text as an array of code points; lone surrogates stay what they are."""
+    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
+
+
+def folded(codes: NDArray[np.uint32]) -> NDArray[np.uint32]:
+    """The code points in lower case, every digit as 0 and every white space as a blank."""
+    out = character_tables()[1].take(codes, mode="clip")
+    if codes.max() > 0xFFFF:
+        out = np.where(codes > 0xFFFF, codes, out)
+    return out

@@ -1,0 +1,68 @@
+"""The command ``clutter``: clean, label, train, evaluate, one file each.
+
+This package is thin: it finds the input, hands it to the library and writes what comes
+back. What it adds is manners. Bytes go in and out untranslated, pages are streamed, so that a
+folder of any size fits in memory, output files appear whole or not at all, and bad input gets
+one clear line on standard error and exit status 2. Training and evaluation, with what they
+need, are imported inside their commands only.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+
+import clutter
+from clutter.cli import clean, evaluate, label, train
+from clutter.cli.arguments import Parser
+from clutter.cli.messages import complain, empty_stdout
+from clutter.errors import ClutterError
+from clutter.text import printable
+
+COMMANDS = (
+    ("clean", "print the article of pages", clean),
+    ("label", "print the label of every line", label),
+    ("train", "make a model from labelled pages", train),
+    ("evaluate", "score a model on labelled pages", evaluate),
+)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command line and return the exit status: 0, 2 for bad input, 130 after ^C."""
+    try:
+        args = command_parser().parse_args(argv)
+        run: Callable[[argparse.Namespace], int] = args.run
+        status = run(args)
+        sys.stdout.flush()
+        return status
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:  # the reader, as head does, has seen enough
+        empty_stdout()
+        return 141  # what the shell shows of a program that SIGPIPE ended
+    except OSError as error:
+        empty_stdout()
+        where = f"{printable(os.fspath(error.filename))}: " if error.filename is not None else ""
+        return complain(where + (error.strerror or str(error)))
+    except ClutterError as error:
+        return complain(str(error))
+
+
+def command_parser() -> Parser:
+    """The parser of all commands; what it parses has the function ``run`` of its command."""
+    parser = Parser(
+        prog="clutter",
+        description="Label every line of a scraped page and get the clean article back.",
+        epilog="example:\n  $ clutter clean page.txt\n\n"
+        "Each command has its own help and examples: clutter clean --help",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"clutter {clutter.__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    for name, summary, module in COMMANDS:
+        command = commands.add_parser(name, help=summary)
+        module.add_arguments(command)
+        command.set_defaults(run=module.run)
+    return parser

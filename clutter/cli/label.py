@@ -1,0 +1,185 @@
+"""``clutter label``: say of every line of pages what it is."""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import os
+import sys
+import tempfile
+from collections import deque
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from clutter import labelled
+from clutter.cleaning import Content
+from clutter.cli import render
+from clutter.cli.arguments import add_pages, describe
+from clutter.cli.messages import hint, write_out
+from clutter.cli.pages import heading, page_name, prepared, read_content
+from clutter.errors import ClutterError, DecodingError, InputError
+from clutter.files import replacing
+from clutter.model import Model, load
+from clutter.page import Page
+from clutter.plan import (
+    STANDARD_INPUT,
+    InputFile,
+    check_collisions,
+    find_inputs,
+    needs_folder,
+    plan_output,
+)
+from clutter.text import decoded, plural, utf8
+
+FORMATS = ("text", "tsv", "jsonl", "color", "html")
+
+LabelledFile = tuple[InputFile, Page]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of ``clutter label``."""
+    describe(
+        parser,
+        "Say of every line of scraped pages what it is, and how sure that is.",
+        """\
+example:
+  $ clutter label page.txt               in colours, on a terminal
+  $ clutter label pages/ --format html -o pages.html
+                                         one page for the browser; confidence on hover
+  $ clutter label pages/ --format jsonl | jq -r 'select(.label == "comment").text'
+                                         the readers' comments of many pages
+  $ clutter label site/*.txt --format tsv -o mine/
+                                         labelled files to correct in an editor; what
+                                         the model doubts is marked (nav?0.43) and counts
+                                         as unlabelled until you make it a plain label;
+                                         then: clutter train mine/ --base default ...""",
+    )
+    add_pages(parser)
+    parser.add_argument(
+        "--format",
+        choices=FORMATS,
+        help="text: label, confidence and line in columns; tsv: a labelled file, to correct and "
+        "train on; jsonl: one JSON object a line; color: for a terminal; html: for a browser "
+        "(default: color on a terminal, else tsv)",
+    )
+    parser.add_argument(
+        "-o",
+        dest="output",
+        metavar="OUT",
+        help="write to this file and not to standard output; with tsv, one page a file, a folder "
+        "if there are several pages",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Label pages and print or write what was found."""
+    paths = args.paths or [STANDARD_INPUT]
+    in_terminal = args.output is None and sys.stdout.isatty()
+    form = args.format or ("color" if in_terminal else "tsv")
+    files = list(find_inputs(paths, records=False))
+    output = None
+    if args.output is not None:
+        # of tsv, each page has a file of its own
+        is_folder = form == "tsv" and needs_folder(paths, args.output)
+        output = plan_output(args.output, paths, ".tsv", is_folder=is_folder)
+        with tempfile.TemporaryDirectory() as scratch:
+            check_collisions(lambda: files, output, Path(scratch))
+    model = load(args.model)
+    lines = 0
+
+    def pages() -> Iterator[LabelledFile]:
+        nonlocal lines
+        for file, page in _labelled_pages(model, files, args.encoding, in_terminal):
+            lines += len(page)
+            yield file, page
+
+    if output is None:
+        for piece in _rendered(form, pages(), len(files) > 1):
+            write_out(utf8(piece))
+    elif form == "tsv":
+        for file, page in pages():
+            target = prepared(output, file)
+            labelled.write(_to_correct(file, page, target.parent), target)
+    else:
+        with replacing(output.path) as stream:
+            for piece in _rendered(form, pages(), len(files) > 1):
+                stream.write(utf8(piece))
+    hint(f"{plural(len(files), 'page')}, {plural(lines, 'line')}")
+    return 0
+
+
+def _labelled_pages(
+    model: Model, files: list[InputFile], encoding: str | None, in_terminal: bool
+) -> Iterator[LabelledFile]:
+    """Every page with its labels, in order; a batch of them is in memory at a time."""
+    progress = sys.stderr.isatty() and not in_terminal
+    number = 0
+    contents = ((file, read_content(file)) for file in files)
+    for is_html, group in itertools.groupby(contents, key=lambda pair: pair[1].is_html):
+        label = _label_html if is_html else _label_text
+        for file, page in label(model, group, encoding):
+            yield file, page
+            number += 1
+            if progress and number % 100 == 0:
+                count = f"\r{number:,} of {len(files):,} pages\r"
+                print(count, end="", file=sys.stderr, flush=True)
+
+
+def _label_text(
+    model: Model, contents: Iterable[tuple[InputFile, Content]], encoding: str | None
+) -> Iterator[LabelledFile]:
+    ahead: deque[InputFile] = deque()
+
+    def texts() -> Iterator[str]:
+        for file, content in contents:
+            ahead.append(file)
+            try:
+                yield decoded(content.data or b"", encoding or "utf-8")
+            except DecodingError as error:
+                raise InputError(f"{file.name}: {error}") from None
+
+    for page in model.label_many(texts()):
+        yield ahead.popleft(), page
+
+
+def _label_html(
+    model: Model, contents: Iterable[tuple[InputFile, Content]], encoding: str | None
+) -> Iterator[LabelledFile]:
+    ahead: deque[InputFile] = deque()
+
+    def pages() -> Iterator[tuple[str | bytes, str | None]]:
+        for file, content in contents:
+            ahead.append(file)
+            yield content.data or b"", encoding
+
+    for page in model.label_html_many(pages(), errors="return"):
+        file = ahead.popleft()
+        if isinstance(page, ClutterError):
+            raise InputError(f"{file.name}: {page}")
+        yield file, page
+
+
+def _rendered(form: str, pages: Iterable[LabelledFile], several: bool) -> Iterator[str]:
+    """The output in one stream, piece by piece."""
+    if form == "html":
+        yield from render.html((page_name(file), page) for file, page in pages)
+        return
+    if form == "color":
+        yield render.legend()
+    for number, (file, page) in enumerate(pages):
+        if form == "jsonl":
+            yield render.jsonl(page, file.name)
+            continue
+        if several:
+            yield heading(file, first=number == 0)
+        if form == "tsv":
+            yield labelled.format_page(_to_correct(file, page, Path()))
+        else:
+            yield render.color(page) if form == "color" else render.text(page)
+
+
+def _to_correct(file: InputFile, page: Page, folder: Path) -> labelled.LabelledPage:
+    """The labelled page of a guess; its head names the HTML, as seen from ``folder``."""
+    is_html_file = type(page) is not Page and not file.is_standard_input
+    head = {"html": os.path.relpath(file.path, folder)} if is_html_file else None
+    return labelled.from_page(page, file.name, head)

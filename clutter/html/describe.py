@@ -1,0 +1,124 @@
+"""What the markup says of each line: numbers, and hashes of names.
+
+The walk (lines.py) notes for each line which elements are around and within it and how much
+of it is link or bold. Here that becomes what the model reads: features such as the share of
+link, the depth, and how large the block around is; and hashes of the tags, class names, ids
+and link targets, told apart by how far out they are. All of it is numpy on all lines
+together.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+import zlib
+from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from clutter.features import Ints
+from clutter.markup import COUNTED, INSIDE, MARKUP_HASH_BITS, N_MARKUP_FEATURES, Markup, runs
+
+if TYPE_CHECKING:
+    from clutter.html.lines import WalkedLine
+
+Names = tuple[str | None, ...]
+"""What an element is called: its tag, and its class, id, role, itemprop and rel."""
+
+_WORD = re.compile(r"[^\W\d_]{2,}")
+_HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])")
+_DISTANCE = (0, 1, 2, 3, 3, 4, 4, 5, 5, 5)
+"""What an element counts as by how far out it is: further ones are lumped together."""
+_WITHIN, _TARGET = 6, 7
+"""The same for elements within the line, and for the target of its link."""
+_MIX = np.uint64(0xD6E8FEB86659FD93)
+
+
+def describe(lines: Sequence[WalkedLine], elements: Collection[Names]) -> Markup:
+    """What the markup says of lines, in their order. ``elements`` are all kinds of elements that
+    were met, in the order of the numbers that lines know them by."""
+    count = len(lines)
+    columns = [(x.size, x.link, x.bold, x.links, x.depth, x.inside, *x.family) for x in lines]
+    table = np.array(columns, np.int64).reshape(count, 8)
+    size, link, bold, links, depth, inside = table.T[:6]
+    features = np.zeros((count, N_MARKUP_FEATURES), np.float32)
+    features[:, 0] = link / np.maximum(size, 1)
+    features[:, 1] = np.log1p(links)
+    features[:, 2] = features[:, 0] > 0.9
+    features[:, 3] = bold / np.maximum(size, 1)
+    features[:, 4] = np.minimum(depth, 40) / 20
+    for first, family in ((5, table[:, 6]), (8, table[:, 7])):
+        together = np.bincount(family, size, 1), np.bincount(family, link, 1)
+        characters = together[0][family]
+        features[:, first] = np.log1p(characters) / 5
+        features[:, first + 1] = together[1][family] / np.maximum(characters, 1)
+        features[:, first + 2] = np.log1p(np.bincount(family)[family]) / 3
+    features[:, len(COUNTED) :] = inside[:, None] >> np.arange(len(INSIDE)) & 1
+    return Markup(features, *_hashes(lines, elements))
+
+
+def spread(markup: Markup, rows: Ints) -> Markup:
+    """Markup for all lines of a text, of which ``rows`` says which were walked; -1 for blank."""
+    filled = rows >= 0
+    features = np.zeros((rows.size, N_MARKUP_FEATURES), np.float32)
+    features[filled] = markup.features
+    counts = np.zeros(rows.size, np.int64)
+    counts[filled] = np.diff(markup.first)
+    return Markup(features, markup.hashes, np.concatenate(([0], np.cumsum(counts))))
+
+
+def _hashes(lines: Sequence[WalkedLine], elements: Collection[Names]) -> tuple[Ints, Ints]:
+    """Hashes of the tags and names on the path of each line, told apart by how far out
+    they are, and of its first link's target."""
+    words = [_element_hashes(names) for names in elements]
+    words += [_target_hashes(line.target) for line in lines]
+    targets = len(elements)
+    # for each line its elements, innermost first, those within it, and its target
+    numbers: list[int] = []
+    distances: list[int] = []
+    counts: list[int] = []
+    for i, line in enumerate(lines):
+        numbers += [*line.path[::-1], *line.within, targets + i]
+        distances += [*_DISTANCE[: len(line.path)], *[_WITHIN] * len(line.within), _TARGET]
+        counts.append(len(line.path) + len(line.within) + 1)
+    if not counts:
+        return np.zeros(0, np.int64), np.zeros(1, np.int64)
+    sizes = np.array([len(some) for some in words], np.int64)
+    flat = np.array([word for some in words for word in some], np.uint64)
+    begin = np.cumsum(sizes) - sizes
+    number = np.array(numbers, np.int64)
+    repeat = sizes[number]
+    place = runs(begin[number], repeat)
+    salt = np.repeat(np.array(distances, np.uint64), repeat)
+    with np.errstate(over="ignore"):
+        mixed = (flat[place] ^ (salt * np.uint64(0x9E3779B97F4A7C15))) * _MIX
+    buckets = (mixed >> np.uint64(64 - MARKUP_HASH_BITS)).astype(np.int64)
+    first = np.concatenate(([0], np.cumsum(repeat)[np.cumsum(counts) - 1]))
+    return buckets, first
+
+
+@functools.lru_cache(1 << 15)
+def _element_hashes(element: Names) -> tuple[int, ...]:
+    """Hashes of an element's tag and of the words of its class, id, role and so on."""
+    tag, *names = element
+    words = [f"<{tag}"]
+    for sort, name in enumerate(names):
+        if name:
+            words += [f"{sort}{word}" for word in _words(name)]
+    return tuple(zlib.crc32(word.encode("utf-8", "replace")) * 0x100000001 for word in words[:12])
+
+
+@functools.lru_cache(1 << 15)
+def _target_hashes(target: str) -> tuple[int, ...]:
+    """Hashes of the words of a link's address."""
+    if not target:
+        return ()
+    start = "#" if target.startswith("#") else "//" if "//" in target[:8] else "/"
+    target = target.removeprefix("https").removeprefix("http")
+    words = [f">{start}", *(f">{word}" for word in _words(target[:100]))]
+    return tuple(zlib.crc32(word.encode("utf-8", "replace")) * 0x100000001 for word in words[:8])
+
+
+def _words(name: str) -> list[str]:
+    return [word.lower()[:20] for word in _WORD.findall(_HUMP.sub("-", name))]

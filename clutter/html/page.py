@@ -1,0 +1,81 @@
+"""What comes back for a page of HTML: its lines with their labels, Markdown, metadata.
+
+A :class:`HtmlPage` is a :class:`clutter.Page` whose text holds the lines that a reader sees.
+It keeps the page's source and not its tree, which takes many times the room and which few
+ask for: Markdown and metadata read the source again.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from clutter.errors import CleaningError
+from clutter.html.lines import HtmlText, parse, read
+from clutter.html.markdown import to_markdown
+from clutter.page import KEPT, THRESHOLD, Page
+
+
+@dataclass(frozen=True)
+class Metadata:
+    """What a page says of itself; None where it says nothing."""
+
+    title: str | None
+    author: str | None
+    date: str | None
+    language: str | None
+    site_name: str | None
+    url: str | None
+
+
+class HtmlPage(Page):
+    """A labelled page of HTML: a Page whose ``text`` holds the lines that a reader sees."""
+
+    __slots__ = ("_encoding", "_has_tags", "_html")
+
+    def __init__(self, page: Page, source: HtmlText, html: str | bytes) -> None:
+        super().__init__(
+            page.text,
+            page.number,
+            page.start,
+            page.end,
+            page.probabilities,
+            page.labels,
+        )
+        self._has_tags = any(source.nodes)
+        self._encoding = source.encoding
+        self._html = html
+
+    def clean(
+        self,
+        *,
+        keep: Collection[str] = KEPT,
+        threshold: float = THRESHOLD,
+        format: str = "text",
+    ) -> str:
+        """The kept lines, as ``Page.clean``; with format "markdown" as Markdown, with their
+        headings, lists, quotes, code, tables and links. Text without any tag comes out as it is.
+
+        Raises CleaningError for an unknown label or format, or a threshold outside 0 to 1.
+        """
+        if format not in ("text", "markdown"):
+            raise CleaningError(f"unknown format {format!r}; there are text and markdown")
+        if format == "text" or not self._has_tags:
+            return super().clean(keep=keep, threshold=threshold)
+        kept = set((self.number[self.kept(keep=keep, threshold=threshold)] - 1).tolist())
+        return to_markdown(read(self._html, self._encoding), kept)
+
+    @functools.cached_property
+    def metadata(self) -> Metadata:
+        """What the page says of itself: its first ``title`` line, and its metadata for the rest
+        (and for the title where no line is one)."""
+        article = parse(self._html, self._encoding).article()
+        return Metadata(
+            self.title or article.title,
+            article.byline,
+            article.date,
+            article.lang,
+            article.site_name,
+            article.canonical,
+        )

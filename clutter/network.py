@@ -1,0 +1,259 @@
+"""The network: from the features of lines to the probabilities of their labels, in numpy.
+
+It reads a page as a sequence of lines. Each line enters as the mean of its n-grams' learned
+vectors, its line features (features.py) and, from HTML, what its markup says (markup.py).
+Convolutions over the lines, at distances from 1 to 32, let a line see its neighbours (dilated
+convolutions after Yu and Koltun, 2016, arXiv:1511.07122, with residual sums after He et al.,
+2016, arXiv:1512.03385); running means from the page's top and from its end let it see the
+whole page. A softmax gives the probability of each label.
+
+N-gram vectors summed by hash are fastText's idea (Bojanowski et al., 2017, arXiv:1607.04606).
+Training runs the same functions; training/gradients.py goes through them backwards.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clutter.features import N_LINE_FEATURES, Features, Floats, Ints
+from clutter.markup import N_MARKUP_FEATURES, Markup
+
+DILATIONS = (1, 2, 4, 8, 16, 32)
+"""Distances, in lines, that the convolutions look over."""
+
+BLOCKS = (
+    ("conv", 0),
+    ("conv", 1),
+    ("conv", 2),
+    ("mean", 0),
+    ("conv", 3),
+    ("conv", 4),
+    ("conv", 5),
+    ("mean", 1),
+)
+"""The residual blocks in order."""
+
+NGRAM_CHUNK = 32768
+"""Characters whose n-grams are summed at a time, so that the arrays stay in cache."""
+
+_PIECE = 64
+"""Positions whose n-grams are summed in 16 bits; see ``sum_ngram_vectors``."""
+
+Weights = Mapping[str, Floats]
+
+
+def weight_shapes(
+    ngram_size: int, markup_size: int, hidden: int, summary: int, labels: int
+) -> dict[str, tuple[int, ...]]:
+    """Name and shape of every array of a network but the tables of vectors. The sizes are those
+    of a vector of an n-gram and of a markup hash (0 in a network for text only), of a line's
+    state and of the running means."""
+    beside = markup_size + N_MARKUP_FEATURES + 1 if markup_size else 0
+    shapes: dict[str, tuple[int, ...]] = {
+        "in_w": (ngram_size + N_LINE_FEATURES + beside, hidden),
+        "in_b": (hidden,),
+        "out_w": (hidden, labels),
+        "out_b": (labels,),
+    }
+    for kind, i in BLOCKS:
+        if kind == "conv":
+            shapes |= {f"conv{i}_w": (3 * hidden, hidden), f"conv{i}_b": (hidden,)}
+        else:
+            shapes |= {f"mean{i}_u": (hidden, summary), f"mean{i}_c": (summary,)}
+            shapes |= {f"mean{i}_w": (2 * summary, hidden), f"mean{i}_b": (hidden,)}
+    return shapes
+
+
+class Layout:
+    """The place of each line in its section: what the forward pass and its gradient share."""
+
+    def __init__(self, sections: Ints) -> None:
+        sizes = np.diff(sections)
+        self.sections = sections
+        self.section = np.repeat(np.arange(sizes.size), sizes)
+        index = np.arange(self.section.size) - sections[self.section]
+        left = sizes[self.section] - 1 - index
+        self.before = (index + 1).astype(np.float32)[:, None]
+        self.after = (left + 1).astype(np.float32)[:, None]
+        # lines that have no neighbour at a distance above or below them
+        self.top = {d: np.flatnonzero(index < d) for d in DILATIONS}
+        self.bottom = {d: np.flatnonzero(left < d) for d in DILATIONS}
+
+
+def neighbours(h: Floats, distance: int, layout: Layout) -> Floats:
+    """Each line's state between those of the lines ``distance`` above and below; zeros
+    where there is none. (lines, hidden) -> (lines, 3 * hidden)"""
+    count, hidden = h.shape
+    out = np.empty((count, 3 * hidden), h.dtype)
+    out[distance:, :hidden] = h[:-distance]
+    out[layout.top[distance], :hidden] = 0
+    out[:, hidden : 2 * hidden] = h
+    out[:-distance, 2 * hidden :] = h[distance:]
+    out[layout.bottom[distance], 2 * hidden :] = 0
+    return out
+
+
+def running_means(u: Floats, layout: Layout) -> Floats:
+    """Mean of the section's lines from its top to each line, and from each line to its
+    end. (lines, n) -> (lines, 2 * n)"""
+    # in double precision, so that the pages before in the batch leave no trace
+    total = np.zeros((u.shape[0] + 1, u.shape[1]))
+    np.cumsum(u, axis=0, dtype=np.float64, out=total[1:])
+    begin = total[layout.sections][layout.section]
+    end = total[layout.sections[1:]][layout.section]
+    out = np.empty((u.shape[0], 2 * u.shape[1]), u.dtype)
+    out[:, : u.shape[1]] = (total[1:] - begin) / layout.before
+    out[:, u.shape[1] :] = (end - total[:-1]) / layout.after
+    return out
+
+
+def network_input(
+    weights: Weights,
+    ngram_vectors: Floats,
+    line_features: Floats,
+    markup_vectors: Floats | None = None,
+    markup_features: Floats | None = None,
+    has_markup: Floats | None = None,
+) -> Floats:
+    """What enters the network for each line: (lines, ngram_size + N_LINE_FEATURES), and with
+    markup (lines, ngram_size + N_LINE_FEATURES + markup_size + N_MARKUP_FEATURES + 1).
+
+    ``weights`` hold the mean and scale that line features are brought to. ``has_markup`` says
+    with 1 or 0 which lines come from HTML; without it, all of them do.
+    """
+    scaled = line_features - weights["shape_mean"]
+    scaled *= weights["shape_scale"]
+    np.clip(scaled, -5, 5, out=scaled)
+    parts = [ngram_vectors, scaled]
+    if markup_vectors is not None and markup_features is not None:
+        if has_markup is None:
+            has_markup = np.ones(len(scaled), np.float32)
+        parts += [markup_vectors, markup_features, has_markup[:, None]]
+    return np.concatenate(parts, axis=1)
+
+
+def forward(
+    weights: Weights,
+    x: Floats,
+    layout: Layout,
+    tape: list[tuple[Floats, ...]] | None = None,
+    dropout: tuple[Floats, Floats] | None = None,
+) -> Floats:
+    """Probabilities (lines, labels) from the input ``x`` that ``network_input`` assembles.
+
+    Training gives a ``tape``, which collects what each layer saw, and two ``dropout`` masks,
+    one for the first state and one for the last.
+    """
+    h = x @ weights["in_w"][: x.shape[1]]
+    h += weights["in_b"]
+    np.maximum(h, 0, out=h)
+    if dropout is not None:
+        h *= dropout[0]
+    if tape is not None:
+        tape.append((x, h))
+    for kind, i in BLOCKS:
+        if kind == "conv":
+            seen = neighbours(h, DILATIONS[i], layout)
+            update = seen @ weights[f"conv{i}_w"]
+            record: tuple[Floats, ...] = (seen,)
+        else:
+            summary = h @ weights[f"mean{i}_u"]
+            summary += weights[f"mean{i}_c"]
+            np.maximum(summary, 0, out=summary)
+            seen = running_means(summary, layout)
+            update = seen @ weights[f"mean{i}_w"]
+            record = (seen, h, summary)
+        update += weights[f"{kind}{i}_b"]
+        np.maximum(update, 0, out=update)
+        if tape is None:
+            h += update
+        else:
+            tape.append((*record, update))
+            h = h + update
+    if dropout is not None:
+        h = h * dropout[1]
+    if tape is not None:
+        tape.append((h,))
+    z = h @ weights["out_w"]
+    z += weights["out_b"]
+    z -= z.max(axis=1, keepdims=True)
+    np.exp(z, out=z)
+    z /= z.sum(axis=1, keepdims=True)
+    return z
+
+
+def quantised(table: Floats, scale: Floats | None = None) -> tuple[NDArray[np.int8], Floats]:
+    """A table of vectors in 8 bits a number, with the scale of each column.
+
+    With a given ``scale``, values are clipped to it, and what was rounded to it before does
+    not change.
+    """
+    if scale is None:
+        scale = (np.maximum(np.abs(table).max(axis=0), 1e-12) / np.float32(127)).astype(np.float32)
+    return np.rint(table / scale).clip(-127, 127).astype(np.int8), scale
+
+
+def packed(table: NDArray[np.int8]) -> NDArray[np.uint64]:
+    """A quantised table as ``sum_ngram_vectors`` adds it up: (rows, size / 4), four numbers of 0 to
+    255, the table's with 128 added, in the four 16-bit lanes of each integer."""
+    return (table.astype(np.uint16) + np.uint16(128) & np.uint16(255)).view(np.uint64)
+
+
+def sum_ngram_vectors(table: NDArray[np.uint64], scale: Floats, features: Features) -> Floats:
+    """Sum of each line's n-gram vectors over the square root of how many there are:
+    (lines, ngram_size).
+
+    ``table`` comes from ``packed``: one integer addition adds four numbers, exactly, as long as no
+    more than 64 positions of four n-grams are added (64 * 4 * 255 is below 2**16); longer
+    lines are added up in pieces.
+    """
+    count = features.first.size - 1
+    size = 4 * table.shape[1]
+    if count == 0:
+        return np.zeros((0, size), np.float32)
+    positions = np.diff(features.first)
+    pieces = (positions + _PIECE - 1) // _PIECE
+    behind = np.cumsum(pieces)
+    nth = np.arange(behind[-1]) - np.repeat(behind - pieces, pieces)
+    start = np.repeat(features.first[:-1], pieces) + _PIECE * nth
+    cuts = np.unique(np.searchsorted(start, np.arange(0, start[-1] + 1, NGRAM_CHUNK)))
+    cuts = np.append(cuts, start.size)
+    stops = np.append(start, features.first[-1])[cuts]
+    sums = np.empty((start.size, table.shape[1]), np.uint64)
+    longest = int(np.diff(stops).max())
+    total, extra = np.empty((2, longest, table.shape[1]), np.uint64)
+    for i in range(cuts.size - 1):
+        begin, stop = stops[i], stops[i + 1]
+        part, more = total[: stop - begin], extra[: stop - begin]
+        table.take(features.buckets[0, begin:stop], axis=0, out=part, mode="clip")
+        for order in range(1, features.buckets.shape[0]):
+            table.take(features.buckets[order, begin:stop], axis=0, out=more, mode="clip")
+            part += more
+        a, b = cuts[i], cuts[i + 1]
+        np.add.reduceat(part, start[a:b] - begin, axis=0, out=sums[a:b])
+    lanes = sums.view(np.uint16)
+    if start.size > count:
+        lanes = np.add.reduceat(lanes, behind - pieces, axis=0, dtype=np.int32)
+    grams = (positions * features.buckets.shape[0])[:, None]
+    out = lanes.astype(np.float32)
+    out -= (128 * grams).astype(np.float32)
+    out *= scale
+    out /= np.sqrt(grams, dtype=np.float32)
+    return out
+
+
+def sum_markup_vectors(table: NDArray[np.int8], scale: Floats, markup: Markup) -> Floats:
+    """Sum of each line's markup vectors over the square root of how many there are:
+    (lines, markup_size)."""
+    counts = np.diff(markup.first)
+    out = np.zeros((counts.size, table.shape[1]), np.float32)
+    some = np.flatnonzero(counts)
+    if some.size:
+        rows = table.take(markup.hashes, axis=0, mode="clip").astype(np.int32)
+        out[some] = np.add.reduceat(rows, markup.first[some], axis=0)
+        out *= scale
+        out /= np.sqrt(np.maximum(counts, 1), dtype=np.float32)[:, None]
+    return out

@@ -1,0 +1,105 @@
+"""How pages are cleaned: the settings that every way of cleaning shares.
+
+The command, a run over a crawl, a cluster engine and a scraper all clean with the same
+settings. :class:`CleanOptions` is small and can be pickled, so it travels to other processes
+and machines. It also says which field of a record holds the page, and what the fields of a
+clean record are called.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from clutter.errors import CleaningError
+from clutter.page import KEPT, LABELS, THRESHOLD, unknown_label
+
+TEXT_FORMATS = ("text", "markdown")
+"""What clean text can look like."""
+
+PAGE_FIELDS = ("html", "text")
+"""Fields that hold a record's page where no other is named: the first of them that is there.
+What is read from ``html`` is HTML, what from ``text`` plain text."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CleanOptions:
+    """How pages are cleaned.
+
+    ``model`` is a model file (None: the shipped model), ``keep``, ``threshold`` and
+    ``format`` are those of ``Page.clean``; with ``lines``, every line comes with its label
+    and confidence too. ``text_field`` or ``html_field`` names the field of a record that
+    holds its page; without either, it is ``html`` where a record has that, else ``text``.
+    ``encoding`` is that of bytes (None: UTF-8; of HTML what it declares or looks like).
+
+    Raises CleaningError for invalid settings.
+    """
+
+    model: str | None = None
+    keep: tuple[str, ...] = KEPT
+    threshold: float = THRESHOLD
+    format: str = "text"
+    lines: bool = False
+    text_field: str | None = None
+    html_field: str | None = None
+    encoding: str | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "keep", tuple(self.keep))
+        unknown = [label for label in self.keep if label not in LABELS]
+        if unknown:
+            raise CleaningError(f"keep: {unknown_label(unknown[0])}")
+        if not 0 <= self.threshold <= 1:
+            raise CleaningError(f"threshold: a number from 0 to 1, not {self.threshold}")
+        if self.format not in TEXT_FORMATS:
+            raise CleaningError(
+                f"format: unknown {self.format!r}; there are {' and '.join(TEXT_FORMATS)}"
+            )
+        if self.text_field is not None and self.html_field is not None:
+            raise CleaningError("text or html names the field of the page, not both")
+        if self.text_field is not None and self.format == "markdown":
+            raise CleaningError(f"markdown takes HTML, and {self.text_field!r} is plain text")
+
+    def page_field(self, names: Sequence[str]) -> str:
+        """The field that holds the page, of a record with fields of these names. Raises
+        CleaningError where there is none."""
+        wanted = [name for name in (self.html_field, self.text_field) if name is not None]
+        wanted = wanted or list(PAGE_FIELDS)
+        for name in wanted:
+            if name in names:
+                return name
+        there = ", ".join(names) or "none"
+        raise CleaningError(
+            f"no field {' or '.join(map(repr, wanted))}; there are: {there}; "
+            "text or html names the right one"
+        )
+
+    def is_html(self, field: str) -> bool:
+        """Whether what the field holds is HTML."""
+        default = PAGE_FIELDS[0] if self.text_field is None else None
+        return field == (self.html_field or default)
+
+    @property
+    def new_fields(self) -> tuple[str, ...]:
+        """The fields that a record gains."""
+        return ("text", "title", "lines") if self.lines else ("text", "title")
+
+    def renamed_fields(self, names: Sequence[str]) -> dict[str, str]:
+        """New names of the fields that a record keeps (that of its page is not among them).
+
+        They keep their names, but where a new field has one of these names, in whatever case,
+        the old one becomes ``original_NAME``: to Spark, ``Title`` and ``title`` are one column.
+        """
+        reserved = {*self.new_fields, "error"}
+        taken = {name.lower() for name in names} | reserved
+        renamed: dict[str, str] = {}
+        for name in names:
+            new = name
+            while name.lower() in reserved and new.lower() in taken:
+                new = f"original_{new}"
+            taken.add(new.lower())
+            renamed[name] = new
+        return renamed
+
+
+DEFAULT = CleanOptions()

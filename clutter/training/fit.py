@@ -1,0 +1,327 @@
+"""Samples -> a trained network: the loop of steps.
+
+- Pages are drawn and cut at random (samples.py).
+- N-grams are dropped at random, for some pages all of them, so that the model also learns to
+  read a page by its shape, as it must in a language it does not know.
+- The network is trained by Adam, its tables of vectors by Adagrad (optimiser.py), with dropout
+  (Srivastava et al., 2014). What is kept is the running average of the weights.
+
+A network that exists is tuned by the vectors of its tables alone.
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import joblib
+import numpy as np
+import scipy.sparse
+
+from clutter import features
+from clutter.features import BUCKET_BITS, N_LINE_FEATURES, Features, Floats, Ints
+from clutter.markup import (
+    MARKUP_HASH_BITS,
+    N_MARKUP_FEATURES,
+    Markup,
+    joined,
+    without_hashes,
+)
+from clutter.model import NETWORK_CHARACTERS, Model
+from clutter.network import Layout, forward, network_input, quantised, weight_shapes
+from clutter.page import LABELS
+from clutter.threads import one_thread
+from clutter.training.gradients import backward
+from clutter.training.optimiser import Adagrad, Adam, Average
+from clutter.training.samples import Sample, augment
+
+logger = logging.getLogger(__name__)
+
+NGRAM_SIZE, MARKUP_SIZE, HIDDEN, SUMMARY = 16, 24, 80, 40
+"""Sizes of the vectors of an n-gram and of a markup hash, of a line's state and of the running
+means."""
+
+LEARNING_RATE, TABLE_LEARNING_RATE = 2e-3, 0.05
+STATE_DROPOUT, NGRAM_DROPOUT, PAGE_DROPOUT = 0.2, 0.3, 0.25
+"""Shares dropped: of a state's numbers, of n-grams, of pages that lose all n-grams."""
+
+MARKUP_DROPOUT, MARKUP_PAGE_DROPOUT = 0.2, 0.1
+"""Shares dropped: of markup hashes, and of pages of HTML that lose all of them."""
+
+AVERAGED_SHARE = 0.15
+"""Share of all steps that the running average of the weights looks back over."""
+
+STEP_LINES = 6000
+"""Lines seen in one step of training, or fewer where there are few pages."""
+
+TUNING_RATE = 0.02
+"""Learning rate of the vectors when a model is tuned. Chosen on sites of the corpus with many
+pages, by what is won there and lost on dev sites."""
+
+LOG_SECONDS = 10
+"""Seconds between two messages of how far a training is."""
+
+
+@dataclass(frozen=True)
+class TrainedNetwork:
+    """The arrays of a trained network: what a Model is made of. ``base`` is the
+    model it was tuned from, if it was."""
+
+    ngram_vectors: Floats
+    markup_vectors: Floats
+    weights: dict[str, Floats]
+    base: Model | None = None
+
+    def model(self) -> Model:
+        """The model, with its vectors quantised."""
+        base = self.base
+        ngrams = quantised(self.ngram_vectors, None if base is None else base.ngram_scale)
+        markup = quantised(self.markup_vectors, None if base is None else base.markup_scale)
+        return Model(*ngrams, *markup, self.weights)
+
+
+@dataclass(frozen=True)
+class _Vectors:
+    """The sums of the vectors of some lines, as a product: which rows of a table each line has
+    (lines, used rows), the rows, and what each line's sum is multiplied by."""
+
+    sums: scipy.sparse.csr_matrix
+    rows: Ints
+    per_line: Floats
+
+    def of(self, table: Floats) -> Floats:
+        """The vector of each line: (lines, size)."""
+        product: Floats = (self.sums @ table[self.rows]) * self.per_line
+        return product
+
+    def gradient(self, back: Floats) -> Floats:
+        """The gradient of the used rows, from that of the lines' vectors."""
+        gradient: Floats = self.sums.T @ (back * self.per_line)
+        return gradient
+
+
+def fit(
+    samples: Sequence[Sample],
+    steps: int,
+    seed: int,
+    base: Model | None = None,
+    name: str = "model",
+) -> TrainedNetwork:
+    """Train a network on samples for a number of steps; the same seed gives the same.
+
+    With a ``base``, it is that model's network, and the vectors of n-grams and of markup alone
+    learn: those that the samples do not hold stay what they are, bit for bit. ``name`` is what
+    messages call it.
+    """
+    rng = np.random.default_rng(seed)
+    if base is None:
+        table_rate, page_dropout = TABLE_LEARNING_RATE, PAGE_DROPOUT
+        markup_size = MARKUP_SIZE if any(page.markup is not None for page in samples) else 0
+        weights = initial_weights(rng, markup_size)
+        ngram_vectors = _random_table(rng, 1 << BUCKET_BITS, NGRAM_SIZE)
+        markup_vectors = _random_table(rng, 1 << MARKUP_HASH_BITS, markup_size)
+        scaling = _feature_scaling(samples, rng)
+    else:
+        table_rate, page_dropout = TUNING_RATE, 0.0
+        weights = dict(base.weights)
+        scaling = {name: weights.pop(name) for name in ("shape_mean", "shape_scale")}
+        ngram_vectors = np.multiply(base.ngram_vectors, base.ngram_scale, dtype=np.float32)
+        markup_vectors = np.multiply(base.markup_vectors, base.markup_scale, dtype=np.float32)
+    has_html = markup_vectors.shape[1] > 0
+    sampling = np.cumsum([page.sampling_weight for page in samples])
+    lines = step_lines(samples)
+    adam = Adam(weights)
+    average = Average(weights, AVERAGED_SHARE, steps)
+    ngram_adagrad, markup_adagrad = Adagrad(ngram_vectors), Adagrad(markup_vectors)
+    loss, begun, last = 0.0, time.monotonic(), time.monotonic()
+    for step in range(1, steps + 1):
+        pages: list[tuple[Sample, Ints]] = []
+        while sum(rows.size for _, rows in pages) < lines:
+            drawn = np.searchsorted(sampling, rng.random() * sampling[-1], side="right")
+            page = samples[int(drawn)]
+            pages.append((page, augment(page, rng)))
+        line_features = _features(
+            ["\n".join([page.lines[i] for i in rows]) for page, rows in pages]
+        )
+        target = np.concatenate([page.target[rows] for page, rows in pages])
+        weight = np.concatenate([page.weight[rows] for page, rows in pages])
+        weight /= max(weight.sum(), 1)
+        ngrams = _ngram_sums(line_features, pages, page_dropout, rng)
+        of_ngrams = ngrams.of(ngram_vectors)
+        if has_html:
+            markup, has_markup = _markup(pages, rng)
+            hashes = _markup_sums(markup, rng)
+            x = network_input(
+                scaling,
+                of_ngrams,
+                line_features.line_features,
+                hashes.of(markup_vectors),
+                markup.features,
+                has_markup,
+            )
+        else:
+            x = network_input(scaling, of_ngrams, line_features.line_features)
+        masks = [
+            (rng.random((len(x), weights["in_b"].size), np.float32) > STATE_DROPOUT)
+            / np.float32(1 - STATE_DROPOUT)
+            for _ in range(2)
+        ]
+        dropout = (masks[0], masks[1])
+        layout = Layout(line_features.sections)
+        tape: list[tuple[Floats, ...]] = []
+        guess = forward(weights, x, layout, tape, dropout)
+        now = float(-((target * np.log(guess + 1e-9)).sum(axis=1) * weight).sum())
+        loss = now if step == 1 else 0.98 * loss + 0.02 * now
+        error = (guess - target) * weight[:, None]
+        gradients, back = backward(weights, tape, layout, error, dropout)
+        # a warm start, then a cosine's decay
+        pace = min(1.0, step / 100) * (0.515 + 0.485 * np.cos(np.pi * step / steps))
+        if base is None:
+            adam.step(gradients, LEARNING_RATE * pace)
+            average.add(weights, step)
+        ngram_size, markup_size = ngram_vectors.shape[1], markup_vectors.shape[1]
+        gradient = ngrams.gradient(back[:, :ngram_size])
+        ngram_adagrad.step(ngrams.rows, gradient, table_rate * pace)
+        if has_html and hashes.rows.size:
+            first = ngram_size + N_LINE_FEATURES
+            gradient = hashes.gradient(back[:, first : first + markup_size])
+            markup_adagrad.step(hashes.rows, gradient, table_rate * pace)
+        if time.monotonic() - last > LOG_SECONDS or step == steps:
+            last = time.monotonic()
+            left = (last - begun) / step * (steps - step)
+            message = "%s: step %d of %d, loss %.3f, %.0f s left"
+            logger.info(message, name, step, steps, loss, left)
+    return TrainedNetwork(ngram_vectors, markup_vectors, average.weights | scaling, base)
+
+
+def fit_all(
+    tasks: Sequence[tuple[list[Sample], int, int]],
+    jobs: int,
+    name: str,
+    base: Model | None = None,
+) -> list[Model]:
+    """The models of several trainings (samples, steps, seed), in as many as ``jobs`` processes,
+    which does not change them. ``name`` is what messages call them."""
+    level, main = logger.getEffectiveLevel(), os.getpid()
+
+    def work(number: int, samples: list[Sample], steps: int, seed: int) -> TrainedNetwork:
+        if os.getpid() != main and not logger.hasHandlers():  # nobody has set up logging here
+            logger.addHandler(logging.StreamHandler())
+            logger.setLevel(level)
+        # one thread each: more would not give the same sums on every run
+        with one_thread():
+            label = f"{name} {number}" if len(tasks) > 1 else name
+            return fit(samples, steps, seed, base, label)
+
+    parallel = joblib.Parallel(n_jobs=min(jobs, len(tasks)))
+    networks = parallel(joblib.delayed(work)(i, *task) for i, task in enumerate(tasks, 1))
+    return [network.model() for network in networks]
+
+
+def step_lines(samples: Sequence[Sample]) -> int:
+    """Lines a step: fewer where there are few pages, so that there are steps enough."""
+    total = sum(len(page.lines) for page in samples)
+    return int(np.clip(total / 8, 500, STEP_LINES))
+
+
+def initial_weights(rng: np.random.Generator, markup_size: int) -> dict[str, Floats]:
+    """Random weights (He et al., 2015, arXiv:1502.01852), halved where sums add up."""
+    shapes = weight_shapes(NGRAM_SIZE, markup_size, HIDDEN, SUMMARY, len(LABELS))
+    weights = {}
+    for name, shape in shapes.items():
+        if len(shape) == 1:
+            weights[name] = np.zeros(shape, np.float32)
+            continue
+        scale = np.sqrt(2 / shape[0])
+        if name.endswith("_w") and name != "in_w":
+            scale /= 2
+        weights[name] = (rng.standard_normal(shape) * scale).astype(np.float32)
+    return weights
+
+
+def _random_table(rng: np.random.Generator, rows: int, size: int) -> Floats:
+    return (rng.standard_normal((rows, size)) * 0.01).astype(np.float32)
+
+
+def _feature_scaling(samples: Sequence[Sample], rng: np.random.Generator) -> dict[str, Floats]:
+    """Mean and inverse deviation of the line features of some samples."""
+    some = rng.permutation(len(samples))[:300]
+    values = _features(["\n".join(samples[i].lines) for i in some]).line_features
+    scale = (1 / (values.std(axis=0) + 0.05)).astype(np.float32)
+    return {"shape_mean": values.mean(axis=0), "shape_scale": scale}
+
+
+def _features(texts: list[str]) -> Features:
+    """Features of many pages, found a few pages at a time, as in inference."""
+    lines = features.split(texts).lines
+    size = np.cumsum(lines.end - lines.start)[lines.sections[1:] - 1]
+    cuts = np.unique(np.searchsorted(size, np.arange(0, size[-1], NETWORK_CHARACTERS))).tolist()
+    bounds = itertools.pairwise([*cuts, size.size])
+    parts = [features.features(lines.part(a, b)) for a, b in bounds]
+    starts = np.cumsum([0] + [part.first[-1] for part in parts])
+    return Features(
+        np.concatenate([part.buckets for part in parts], axis=1),
+        np.concatenate(
+            [[0]] + [part.first[1:] + start for part, start in zip(parts, starts, strict=False)]
+        ),
+        np.concatenate([part.line_features for part in parts]),
+        lines.sections,
+    )
+
+
+def _markup(
+    pages: Sequence[tuple[Sample, Ints]], rng: np.random.Generator
+) -> tuple[Markup, Floats]:
+    """The markup of a step's lines, none for pages without it, some pages losing all their
+    hashes; and for each line whether it has any."""
+    parts = []
+    has_markup = []
+    for page, rows in pages:
+        if page.markup is None:
+            parts.append(without_hashes(np.zeros((rows.size, N_MARKUP_FEATURES), np.float32)))
+        else:
+            part = page.markup.take(rows)
+            if rng.random() < MARKUP_PAGE_DROPOUT:
+                part = without_hashes(part.features)
+            parts.append(part)
+        has_markup.append(np.full(rows.size, page.markup is not None, np.float32))
+    return joined(parts), np.concatenate(has_markup)
+
+
+def _markup_sums(markup: Markup, rng: np.random.Generator) -> _Vectors:
+    """Which markup hashes each line has, some dropped at random."""
+    used, column = np.unique(markup.hashes, return_inverse=True)
+    data = (rng.random(column.size, np.float32) >= MARKUP_DROPOUT).astype(np.float32)
+    matrix = scipy.sparse.csr_matrix(
+        (data, column, markup.first), shape=(markup.first.size - 1, used.size)
+    )
+    size = np.sqrt(np.maximum(np.diff(markup.first), 1)) * (1 - MARKUP_DROPOUT)
+    return _Vectors(matrix, used, (1 / size).astype(np.float32)[:, None])
+
+
+def _ngram_sums(
+    lines: Features,
+    pages: Sequence[tuple[Sample, Ints]],
+    page_dropout: float,
+    rng: np.random.Generator,
+) -> _Vectors:
+    """Which n-grams each line has, some dropped at random, for some pages all of them."""
+    wordless = np.repeat(rng.random(len(pages)) < page_dropout, [r.size for _, r in pages])
+    index = lines.buckets.T.ravel()
+    data = (rng.integers(0, 256, index.size, dtype=np.uint8) >= int(NGRAM_DROPOUT * 256)).astype(
+        np.float32
+    )
+    is_used = np.zeros(1 << BUCKET_BITS, bool)
+    is_used[index] = True
+    used = np.flatnonzero(is_used)
+    column = np.cumsum(is_used, dtype=np.int32) - 1
+    bounds = lines.first * len(features.ORDERS)
+    matrix = scipy.sparse.csr_matrix(
+        (data, column[index], bounds), shape=(lines.first.size - 1, used.size)
+    )
+    size = np.sqrt(np.diff(lines.first) * len(features.ORDERS)) * (1 - NGRAM_DROPOUT)
+    return _Vectors(matrix, used, (~wordless / size).astype(np.float32)[:, None])

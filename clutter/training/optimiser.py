@@ -1,0 +1,68 @@
+"""What makes of gradients a step: Adam for the weights, Adagrad for the tables of vectors.
+
+Another optimiser is a class here with the same ``step``, and its name in fit.py.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from clutter.features import Floats, Ints
+
+
+class Adam:
+    """Adam (Kingma and Ba, 2015, arXiv:1412.6980), with gradients that are clipped together to a
+    norm of 1, and weight decay for the arrays whose name ends in ``_w``. ``weights`` are changed
+    in place."""
+
+    def __init__(self, weights: dict[str, Floats]) -> None:
+        self.weights = weights
+        self.steps = 0
+        self._first = {name: np.zeros_like(array) for name, array in weights.items()}
+        self._second = {name: np.zeros_like(array) for name, array in weights.items()}
+
+    def step(self, gradients: dict[str, Floats], rate: float) -> None:
+        """Move every weight against its gradient. The gradients are changed too."""
+        self.steps += 1
+        norm = np.sqrt(sum(float((g * g).sum()) for g in gradients.values()))
+        for name, gradient in gradients.items():
+            first, second, weight = self._first[name], self._second[name], self.weights[name]
+            gradient *= min(1.0, 1 / max(norm, 1e-12))
+            first += 0.1 * (gradient - first)
+            second += 0.002 * (gradient * gradient - second)
+            move = first / (1 - 0.9**self.steps)
+            move /= np.sqrt(second / (1 - 0.998**self.steps)) + 1e-8
+            if name.endswith("_w"):
+                move += 1e-4 * weight
+            weight -= np.float32(rate) * move
+
+
+class Adagrad:
+    """Adagrad with one rate a row (Duchi et al., 2011), for tables of which a step sees a few rows
+    only. ``table`` is changed in place."""
+
+    def __init__(self, table: Floats) -> None:
+        self.table = table
+        self._squared = np.full(len(table), 1e-8, np.float32)
+
+    def step(self, rows: Ints, gradient: Floats, rate: float) -> None:
+        """Move some rows against their gradient (rows, size)."""
+        self._squared[rows] += (gradient * gradient).mean(axis=1)
+        scale = np.sqrt(self._squared[rows])[:, None]
+        self.table[rows] -= np.float32(rate) * gradient / scale
+
+
+class Average:
+    """A running average of weights, over the last ``share`` of all steps (Polyak and Juditsky,
+    1992): what is kept of a training."""
+
+    def __init__(self, weights: dict[str, Floats], share: float, steps: int) -> None:
+        self.weights = {name: array.copy() for name, array in weights.items()}
+        self._kept = 1 - 1 / (share * steps)
+        self._begin = steps / 10
+
+    def add(self, weights: dict[str, Floats], step: int) -> None:
+        """Take in the weights after a step, from 1."""
+        kept = self._kept if step > self._begin else 0.0
+        for name, array in weights.items():
+            self.weights[name] += np.float32(1 - kept) * (array - self.weights[name])

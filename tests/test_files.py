@@ -1,0 +1,70 @@
+"""Files: found in order, and written whole or not at all."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from clutter.files import files_below, replacing
+
+
+def test_files_come_by_path_from_a_folder_and_below(tmp_path: Path) -> None:
+    for name in ("b.txt", "a/z.txt", "a.txt", "c/d/e.txt", "a/notes.md", "B.txt"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    found = [os.path.relpath(path, tmp_path) for path in files_below(tmp_path, ".txt")]
+    assert found == ["B.txt", "a/z.txt", "a.txt", "b.txt", "c/d/e.txt"]
+    assert len(list(files_below(tmp_path))) == 6
+    assert len(list(files_below(tmp_path, (".md", ".txt")))) == 6
+
+
+def test_links_to_folders_are_not_followed_round_and_round(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").touch()
+    (tmp_path / "loop").symlink_to(tmp_path)
+    assert list(files_below(tmp_path)) == [str(tmp_path / "a.txt")]
+
+
+def test_a_folder_that_is_not_there_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        list(files_below(tmp_path / "none"))
+
+
+def test_a_write_that_fails_leaves_the_old_file(tmp_path: Path) -> None:
+    target = tmp_path / "a.txt"
+    target.write_text("old")
+    with pytest.raises(RuntimeError), replacing(target) as file:
+        file.write(b"half of the n")
+        raise RuntimeError
+    assert target.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_write_keeps_links_and_permissions(tmp_path: Path) -> None:
+    target, link = tmp_path / "a.txt", tmp_path / "link.txt"
+    target.write_text("old")
+    target.chmod(0o600)
+    link.symlink_to(target)
+    with replacing(link) as file:
+        file.write(b"new")
+    assert link.is_symlink()
+    assert target.read_text() == "new"
+    assert target.stat().st_mode & 0o777 == 0o600
+
+
+def test_pipes_and_devices_are_written_to_and_not_replaced(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    with replacing(pipe) as file:
+        file.write(b"through")
+    assert os.read(reader, 100) == b"through"
+    os.close(reader)
+    assert pipe.is_fifo()
+
+
+def test_errors_of_writing_name_the_file_that_was_asked_for(tmp_path: Path) -> None:
+    missing = tmp_path / "no" / "such.txt"
+    with pytest.raises(FileNotFoundError, match=r"such\.txt"), replacing(missing):
+        pass
