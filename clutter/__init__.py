@@ -36,9 +36,9 @@ __all__ = [
 
 
 def clean(text: str, *, keep: Collection[str] = KEPT, threshold: float = THRESHOLD) -> str:
-    """The article of a page of plain text, by the shipped model.
+    """The article of a page of plain text, found by the shipped model.
 
-    The same as ``clutter.load().label(text).clean(keep=keep, threshold=threshold)``.
+    Same as ``clutter.load().label(text).clean(keep=keep, threshold=threshold)``.
     """
     return load().label(text).clean(keep=keep, threshold=threshold)
 
@@ -51,17 +51,17 @@ def clean_html(
     threshold: float = THRESHOLD,
     format: str = "text",
 ) -> str:
-    """The article of a page of HTML, by the shipped model, as text or ("markdown") as Markdown.
+    """The article of a page of HTML, found by the shipped model.
 
-    ``encoding`` is what the HTTP header says of bytes. Raises what ``Model.label_html`` and
-    ``HtmlPage.clean`` raise.
+    ``format`` is "text" or "markdown". For bytes, ``encoding`` is the encoding from the HTTP
+    header. Raises the errors of ``Model.label_html`` and ``HtmlPage.clean``.
     """
     page = load().label_html(html, encoding)
     return page.clean(keep=keep, threshold=threshold, format=format)
 
 
 def __getattr__(name: str) -> Any:
-    if name == "HtmlPage":  # the reader of HTML is loaded when it is asked for
+    if name == "HtmlPage":  # load the HTML parser only when it is used
         from clutter.html.page import HtmlPage
 
         return HtmlPage

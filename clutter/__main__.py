@@ -1,4 +1,4 @@
-"""``python -m clutter``: the same as the command ``clutter``."""
+"""``python -m clutter`` does the same as the command ``clutter``."""
 
 import sys
 

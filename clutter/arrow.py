@@ -1,9 +1,9 @@
 """Cleaning tables of pages: Arrow record batches in, record batches out.
 
-Cluster engines hand a function its share of a table as Arrow batches and take batches
-back: Spark by ``mapInArrow``, Ray Data and Dask in much the same way. The same two
-functions serve them all, and the command when it reads Parquet, so that a table gives
-the same records on one machine as on many. Needs pyarrow, which most engines bring along.
+Cluster engines pass parts of a table to a function as Arrow batches and expect batches back:
+Spark with ``mapInArrow``, Ray Data and Dask in a similar way. The same functions serve all
+of them, and the command when it reads Parquet. So a table gives the same records on one
+machine as on many. Needs pyarrow, which most engines install.
 
 >>> options = CleanOptions(html_field="content")
 >>> clean = functools.partial(clean_batches, options=options)
@@ -31,7 +31,7 @@ else:
     pa = import_library("pyarrow", "cleaning tables")
 
 BATCH_ROWS = 256
-"""Rows that are cleaned together."""
+"""Number of rows that are cleaned together."""
 
 _LINES = pa.list_(
     pa.struct(
@@ -45,21 +45,21 @@ _LINES = pa.list_(
 )
 
 _PAGE_TYPES = ("string", "string_view", "binary", "binary_view", "null")
-"""Types of a column of pages, ``large_`` left out."""
+"""Column types that can hold pages, without the prefix ``large_``."""
 
 
 def clean_batches(
     batches: Iterable[pa.RecordBatch], options: CleanOptions = DEFAULT
 ) -> Iterator[pa.RecordBatch]:
-    """Clean batches of records, each a page: for ``mapInArrow`` of Spark.
+    """Clean batches of records, one page per record: for ``mapInArrow`` of Spark.
 
-    What comes back has the input's columns but the one that held the page, then ``text``
-    (the clean text), ``title``, with ``options.lines`` ``lines``, and ``error``: null, or why a
-    page could not be cleaned; its other new columns are null then. A column that has the
-    name of a new one becomes ``original_NAME``. Rows keep their order; a batch of more than
-    256 rows comes back as several.
+    The output has all columns of the input except the column of the page, then ``text`` (the
+    clean text), ``title``, ``lines`` if ``options.lines`` is set, and ``error``. ``error`` is
+    null, or the reason why the page could not be cleaned; then the other new columns are null.
+    An input column with the name of a new one is renamed to ``original_NAME``. Rows keep their
+    order; a batch of more than 256 rows comes back as several.
 
-    Raises CleaningError where no column holds the page.
+    Raises CleaningError if no column holds the page.
     """
     for batch in batches:
         for start in range(0, max(batch.num_rows, 1), BATCH_ROWS):
@@ -67,15 +67,18 @@ def clean_batches(
 
 
 def clean_table(table: pa.Table, options: CleanOptions = DEFAULT) -> pa.Table:
-    """Clean a table of records, as ``clean_batches`` does: for ``map_batches`` of Ray Data."""
+    """Clean a table of records like ``clean_batches``: for ``map_batches`` of Ray Data.
+
+    Raises CleaningError if no column holds the page.
+    """
     batches = clean_batches(table.to_batches(), options)
     return pa.Table.from_batches(batches, cleaned_schema(table.schema, options))
 
 
 def cleaned_schema(schema: pa.Schema, options: CleanOptions = DEFAULT) -> pa.Schema:
-    """The schema of what ``clean_batches`` gives for batches of this schema.
+    """The schema of the output of ``clean_batches`` for input of this schema.
 
-    Raises CleaningError where no column holds the page.
+    Raises CleaningError if no column holds the page.
     """
     names, source = _names(schema.names, options)
     kept = [field.with_name(new) for field, new in zip(schema, names, strict=True)]
@@ -86,10 +89,11 @@ def cleaned_schema(schema: pa.Schema, options: CleanOptions = DEFAULT) -> pa.Sch
 
 
 def spark_schema(schema: StructType, options: CleanOptions = DEFAULT) -> StructType:
-    """``cleaned_schema`` for Spark, which has to know what ``mapInArrow`` will give: from
-    ``df.schema``, as Spark's own types, so that the columns that stay are exactly what they were.
+    """``cleaned_schema`` in Spark's own types, from ``df.schema``: ``mapInArrow`` needs it.
 
-    Raises CleaningError where no column holds the page.
+    The columns that are kept have exactly the same types as before.
+
+    Raises CleaningError if no column holds the page.
     """
     from pyspark.sql import types
 
@@ -118,10 +122,11 @@ def spark_schema(schema: StructType, options: CleanOptions = DEFAULT) -> StructT
 def clean_batch(
     batch: pa.RecordBatch, options: CleanOptions, repetition: Repetition | None = None
 ) -> tuple[pa.RecordBatch, Counter[str]]:
-    """Clean one batch, all of it together; with the counts of what went through."""
+    """Clean all rows of one batch together. Returns the clean batch and its counts, as ``count``
+    gives them. Raises CleaningError if no column holds the page."""
     schema = cleaned_schema(batch.schema, options)
     source = page_column(batch.schema, options)
-    # an engine runs as many processes as there are cores, and not all keep numpy to one
+    # engines start a process for each core, and not all of them limit numpy to one thread
     with one_thread():
         pages = clean_many(contents(batch, options), options, repetition)
     rows = [{"error": page} if isinstance(page, str) else page.fields() for page in pages]
@@ -133,7 +138,10 @@ def clean_batch(
 
 
 def contents(batch: pa.RecordBatch, options: CleanOptions) -> list[Content]:
-    """The pages of a batch; their sites by its column ``url``, where there is one."""
+    """The pages of a batch. Their sites come from the column ``url``, if there is one.
+
+    Raises CleaningError if no column holds the page.
+    """
     source = page_column(batch.schema, options)
     is_html = options.is_html(batch.schema.names[source])
     sites = [""] * batch.num_rows
@@ -144,7 +152,10 @@ def contents(batch: pa.RecordBatch, options: CleanOptions) -> list[Content]:
 
 
 def page_column(schema: pa.Schema, options: CleanOptions) -> int:
-    """The position of the column that holds the pages. Raises CleaningError where none does."""
+    """The position of the column that holds the pages.
+
+    Raises CleaningError if there is none, or if it has a type that is not text or bytes.
+    """
     _, source = _names(schema.names, options)
     field = schema.field(source)
     if not _holds_pages(field.type):
@@ -153,8 +164,10 @@ def page_column(schema: pa.Schema, options: CleanOptions) -> int:
 
 
 def _names(names: list[str], options: CleanOptions) -> tuple[list[str], int]:
-    """What the columns are called afterwards, and the position of the one that holds the page:
-    a join may leave two of one name behind, so that positions tell them apart."""
+    """The new names of all columns, and the position of the column that holds the page.
+
+    Columns are identified by position: after a join, two may have the same name.
+    """
     page = options.page_field(names)
     if names.count(page) > 1:
         raise CleaningError(f"there are {names.count(page)} columns {page!r}")

@@ -1,9 +1,10 @@
-"""What sort of character each character is: a table for all of Unicode's basic plane.
+"""The class of each character, in a table for Unicode's basic plane.
 
 Features count characters by class (lower case, digit, closing punctuation, ideograph and so
-on), the same for every script, and n-grams are taken from folded text, so that a date or a
-capital does not hide a known word. Both come from lookup tables over code points, in one
-numpy operation for any number of characters.
+on). The classes are the same for every script. N-grams are taken from folded text, where
+different dates, or a word with and without a capital, look the same. Classes and folded
+characters come from lookup tables over code points: one numpy operation handles any number
+of characters.
 """
 
 from __future__ import annotations
@@ -42,10 +43,10 @@ _BY_CATEGORY = {
 
 @functools.cache
 def character_tables() -> tuple[NDArray[np.uint8], NDArray[np.uint32]]:
-    """Class and folded code point of every character of the basic plane.
+    """Class and folded code point of every character of the basic plane: two arrays (65536,).
 
-    Folding lowers case, maps every digit of every script to 0 and every white
-    space to a blank.
+    Folding makes letters lower case and replaces every digit of every script by 0 and all
+    white space by a space.
     """
     plane = [chr(code) for code in range(65536)]
     by_category = {key: CLASS[name] for key, name in _BY_CATEGORY.items()}
@@ -56,7 +57,7 @@ def character_tables() -> tuple[NDArray[np.uint8], NDArray[np.uint32]]:
         block = classes[first : last + 1]
         block[block == CLASS["letter"]] = CLASS["ideograph"]
     classes[[0x09, 0x0B, 0x0C, 0x1C, 0x1D, 0x1E, 0x1F, 0x85]] = CLASS["space"]
-    classes[[*range(0x600, 0x606), 0x6DD, 0x70F, 0x8E2]] = 0  # format characters with ink
+    classes[[*range(0x600, 0x606), 0x6DD, 0x70F, 0x8E2]] = 0  # format characters that are visible
     folded = np.arange(65536, dtype=np.uint32)
     upper = np.flatnonzero(classes == CLASS["upper"])
     folded[upper] = [ord(plane[code].lower()[0]) for code in upper.tolist()]
@@ -77,12 +78,15 @@ def character_classes(codes: NDArray[np.uint32]) -> NDArray[np.uint8]:
 
 
 def code_points(text: str) -> NDArray[np.uint32]:
-    """The text as an array of code points; lone surrogates stay what they are."""
+    """The text as an array of code points; lone surrogates are kept."""
     return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
 
 
 def folded(codes: NDArray[np.uint32]) -> NDArray[np.uint32]:
-    """The code points in lower case, every digit as 0 and every white space as a blank."""
+    """The code points in lower case, with 0 for every digit and a space for all white space.
+
+    ``codes`` must not be empty.
+    """
     out = character_tables()[1].take(codes, mode="clip")
     if codes.max() > 0xFFFF:
         out = np.where(codes > 0xFFFF, codes, out)

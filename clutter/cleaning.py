@@ -1,9 +1,9 @@
-"""How a page becomes a clean record: the one way that every kind of batch shares.
+"""How a page becomes a clean record: the code that every kind of batch shares.
 
-A folder on one machine, record batches on a cluster, items in a scraper: what they read
-and write differs, what is done to each page must not. :func:`clean_many` takes some pages at
-a time and gives for each its clean text, or the reason why there is none. One bad page among
-millions is an entry in a list, never the end of the run.
+A folder on one machine, record batches on a cluster and items in a scraper differ in what they
+read and write, but each page must be cleaned in the same way. :func:`clean_many` takes several
+pages and returns for each its clean text, or the reason why there is none. One bad page among
+millions is one entry in a list of errors; it never stops the run.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ __all__ = [
 
 
 class Content(NamedTuple):
-    """A page as it was found. ``encoding`` is what is known of bytes, from a header say;
-    ``site`` names the site, where that is known."""
+    """A page as it was read. ``encoding`` is the encoding of bytes, for example from an HTTP
+    header, or None; ``site`` is the name of the page's site, or ""."""
 
     data: str | bytes | None
     is_html: bool = False
@@ -51,8 +51,9 @@ class Content(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Cleaned:
-    """What comes of a page: its clean text, its headline, and every line where that was asked
-    for. ``newline`` is the page's own kind of line break. ``counts`` is what ``count`` adds up."""
+    """The result for one page: its clean text, its headline, and all its lines if
+    ``CleanOptions.lines`` is set. ``newline`` is the line break that the page uses. ``counts`` are
+    the page's numbers for ``count``."""
 
     text: str
     title: str | None
@@ -62,15 +63,16 @@ class Cleaned:
 
     @property
     def file(self) -> str:
-        """The clean text as a file of its own: with the page's line breaks, one at the end."""
+        """The clean text as the content of a file: with the page's own line breaks, also at the
+        end."""
         return (self.text + "\n" if self.text else "").replace("\n", self.newline)
 
     def rows(self) -> list[dict[str, object]]:
-        """The lines as records hold them."""
+        """The lines as dicts, as records hold them. Confidences have four decimals."""
         return [asdict(x) | {"confidence": round(x.confidence, 4)} for x in self.lines or ()]
 
     def fields(self) -> dict[str, Any]:
-        """What a record gains: ``text`` and ``title``, and ``lines`` where they were asked for."""
+        """The new fields of a record: ``text`` and ``title``, and ``lines`` if they are there."""
         new: dict[str, Any] = {"text": self.text, "title": self.title}
         if self.lines is not None:
             new["lines"] = self.rows()
@@ -80,11 +82,12 @@ class Cleaned:
 def clean_many(
     contents: Sequence[Content], options: CleanOptions, repetition: Repetition | None = None
 ) -> list[Cleaned | str]:
-    """Clean pages; for one that cannot be read or cleaned, the reason, in a few words. With
-    ``repetition``, lines that many pages of their site repeat count as less likely body.
+    """Clean pages. A page that cannot be read or cleaned gives the reason, a short str.
 
-    Raises ModelError and OSError for a model that cannot be used, MissingLibraryError for HTML
-    without its reader.
+    With ``repetition``, lines that are on many pages of their site are less likely to be body.
+
+    Raises ModelError or OSError if the model cannot be used, MissingLibraryError for HTML if
+    turbohtml is not installed.
     """
     model = load_model(options)
     contents = [content._replace(data=_without_surrogates(content.data)) for content in contents]
@@ -107,25 +110,27 @@ def clean_many(
     try:
         for i, page in zip(texts, model.label_many(texts.values()), strict=True):
             answers[i] = _cleaned(page, contents[i], options, repetition)
-        if pages:  # plain text needs no reader of HTML
+        if pages:  # plain text does not need the HTML parser
             html_pages = model.label_html_many(pages.values(), errors="return")
             for i, answer in zip(pages, html_pages, strict=True):
                 if isinstance(answer, ClutterError):
                     answers[i] = str(answer)
                 else:
                     answers[i] = _cleaned(answer, contents[i], options, repetition)
-    except (ImportError, MemoryError, ModelError, OSError):  # which no other page would change
+    except (ImportError, MemoryError, ModelError, OSError):  # not the page's fault
         raise
     except Exception as error:
-        # nobody has seen a page yet that does this, but there are many pages
+        # no page is known that does this, but a crawl has many; find it by cleaning one by one
         if len(contents) == 1:
             return [f"{type(error).__name__}: {error}"]
-        return [one for content in contents for one in clean_many([content], options, repetition)]
+        return [
+            answer for content in contents for answer in clean_many([content], options, repetition)
+        ]
     return answers
 
 
 def text_of(content: Content, options: CleanOptions) -> str:
-    """The lines of a page as a model sees them, "" where it cannot be read."""
+    """The lines of a page as a model sees them, or "" if the page cannot be read."""
     try:
         if content.data is None:
             return ""
@@ -139,22 +144,22 @@ def text_of(content: Content, options: CleanOptions) -> str:
 
 
 def count(answers: Sequence[Cleaned | str]) -> Counter[str]:
-    """What went through, of some pages together: ``pages`` and ``errors``, ``lines/LABEL`` for
-    each label, ``characters`` of lines, and how many of them were ``characters/kept``."""
+    """Total numbers for some pages: ``pages`` that were cleaned, ``errors``, ``lines/LABEL`` for
+    each label, ``characters`` of all lines, and ``characters/kept`` of the kept lines."""
     counts: Counter[str] = Counter()
-    for one in answers:
-        counts.update({"errors": 1} if isinstance(one, str) else one.counts)
+    for answer in answers:
+        counts.update({"errors": 1} if isinstance(answer, str) else answer.counts)
     return counts
 
 
 def clean_record(fields: Mapping[str, Any], page: Cleaned, options: CleanOptions) -> dict[str, Any]:
-    """A clean record: the fields beside the page, and those that it gains."""
+    """A clean record: the other fields of the input record (``fields``), and the new ones."""
     names = options.renamed_fields(list(fields))
     return {names[key]: value for key, value in fields.items()} | page.fields()
 
 
 def load_model(options: CleanOptions) -> Model:
-    """The model of these options, kept in memory. Raises ModelError, OSError."""
+    """The model of these options; loaded once and kept in memory. Raises ModelError, OSError."""
     return _load(options.model)
 
 
@@ -164,7 +169,7 @@ def _load(path: str | None) -> Model:
 
 
 def _without_surrogates(data: str | bytes | None) -> str | bytes | None:
-    """A page without lone surrogates, which JSON may hold and no file can: they become U+FFFD."""
+    """The page with U+FFFD for lone surrogates, which JSON may contain but UTF-8 may not."""
     if isinstance(data, str):
         try:
             data.encode()
@@ -183,7 +188,7 @@ def _cleaned(
     else:
         from clutter.html.page import HtmlPage
 
-        assert isinstance(page, HtmlPage)  # plain text was refused
+        assert isinstance(page, HtmlPage)  # clean_many has rejected plain text
         text = page.clean(keep=options.keep, threshold=options.threshold, format=options.format)
     size = page.end - page.start
     labels = np.bincount(page.probabilities.argmax(axis=1), minlength=len(LABELS))

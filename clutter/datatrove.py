@@ -1,11 +1,11 @@
-"""Cleaning as a step of a datatrove pipeline, which is how many corpora are built.
+"""Cleaning as a step of a datatrove pipeline. Many corpora are built with datatrove.
 
-A datatrove pipeline passes documents from a reader through filters to a writer, one task
-a process, on one machine or a Slurm cluster. This step takes the place of its text
-extractors, behind a reader of HTML, or follows one and cleans what it left. It is no
-subclass of their base, which sends every document by itself to a process of its own and
-gives nothing but text back: labelling is fastest on many pages at once, and a headline,
-lines and a reason are worth keeping.
+A datatrove pipeline passes documents from a reader through filters to a writer. Each task is
+one process, on one machine or a Slurm cluster. This step replaces datatrove's text extractors
+after a reader of HTML, or follows an extractor and cleans its output. It is not a subclass of
+their base class, which sends documents one at a time to another process and returns only text:
+labelling is fastest on many pages at once, and the headline, the lines and the reason of an
+error are worth keeping.
 
 >>> CleanPages(html=False, exclusion_writer=JsonlWriter("dropped/"))
 """
@@ -27,24 +27,26 @@ from clutter.page import KEPT, THRESHOLD
 from clutter.threads import one_thread
 
 BATCH_DOCUMENTS = 64
-"""Documents that are cleaned together."""
+"""Number of documents that are cleaned together."""
 
 
 class CleanPages(PipelineStep):  # type: ignore[misc]  # datatrove has no types
-    """Put the clean article in the place of each document's text.
+    """Replace each document's text by the clean article.
 
-    ``html`` says whether that is HTML, which only matters to text with something like a tag in
-    it. The other settings are those of ``clutter.options.CleanOptions``. Metadata gains ``title``
-    (the page's headline, or None) and, with ``lines``, ``lines``: every line with its label and
-    confidence. What was there under one of these names, or ``text`` or ``error``, becomes
-    ``original_NAME``, as in the tables and records that ``clutter`` writes.
+    ``html`` says whether the text is HTML; this only matters if something in it looks like a
+    tag. The other settings are those of ``clutter.options.CleanOptions``. New metadata: ``title``
+    (the page's headline, or None) and, if ``lines`` is set, ``lines``: every line with its label
+    and confidence. Existing metadata with one of these names, or ``text`` or ``error``, is renamed
+    to ``original_NAME``, as in the tables and records that ``clutter`` writes.
 
-    As behind datatrove's extractors, a document without text goes no further: one that cannot
-    be cleaned, or of which nothing is kept. The ``exclusion_writer`` gets them as they came,
-    with ``filter_reason`` in their metadata, as datatrove's filters do it.
+    Documents without text are dropped, as by datatrove's extractors: those that cannot be
+    cleaned, and those of which nothing is kept. The ``exclusion_writer`` gets them unchanged,
+    with ``filter_reason`` in their metadata, as from datatrove's filters.
 
-    The stats hold what ``clutter.cleaning.count`` counts of each document (``errors`` are those
-    that cannot be cleaned), and as ``empty`` those of which nothing is kept.
+    The stats hold the numbers of ``clutter.cleaning.count`` for each document (``errors``: it
+    could not be cleaned), and ``empty`` for documents of which nothing is kept.
+
+    Raises CleaningError for invalid settings; while it runs, what ``clean_many`` raises.
     """
 
     type = "🛢 - EXTRAC"
@@ -74,7 +76,7 @@ class CleanPages(PipelineStep):  # type: ignore[misc]  # datatrove has no types
         self.exclusion_writer = exclusion_writer
 
     def run(self, data: DocumentsPipeline, rank: int = 0, world_size: int = 1) -> DocumentsPipeline:
-        """Clean documents, some at a time, in order."""
+        """Clean documents in batches; they keep their order."""
         with self.exclusion_writer or contextlib.nullcontext() as writer:
             for documents in batched(data, BATCH_DOCUMENTS):
                 with self.track_time("batch"):
@@ -89,15 +91,16 @@ class CleanPages(PipelineStep):  # type: ignore[misc]  # datatrove has no types
                     self.stat_update(StatHints.dropped)
                     if writer is not None:
                         document.metadata["filter_reason"] = reason
-                        if isinstance(document.text, bytes):  # which few writers take
+                        if isinstance(document.text, bytes):  # few writers accept bytes
                             document.text = document.text.decode("utf-8", "backslashreplace")
                         writer.write(document, rank)
 
     def _clean(self, documents: Sequence[Document]) -> list[str | None]:
-        """Clean documents in place. For each that is dropped, and stays as it is, the reason."""
+        """Clean documents in place. Returns for each the reason why it is dropped, and then it is
+        unchanged, or None."""
         is_html = self.options.html_field is not None
         contents = [Content(document.text, is_html) for document in documents]
-        # a task is one process of many on its machine
+        # many tasks run on one machine, each in its own process
         with one_thread():
             pages = clean_many(contents, self.options)
         reasons: list[str | None] = []

@@ -1,9 +1,8 @@
-"""All errors of the library, below one class.
+"""All errors of the library. They have one base class.
 
-Who embeds the filter in a program of their own can catch :class:`ClutterError` and nothing
-else. Each error has a standard parent too (ValueError, RuntimeError and so on), so code that
-catches those works as well. Each message says what is wrong and, where that is not plain,
-what to do.
+A program that uses the library can catch all of them as :class:`ClutterError`. Each error also
+has a standard base class (ValueError, RuntimeError and so on), so code that catches those
+works as well. Each message says what is wrong and, if that is not obvious, what to do.
 """
 
 from __future__ import annotations
@@ -14,15 +13,15 @@ from typing import Any
 
 
 class ClutterError(Exception):
-    """What all errors of this library are."""
+    """The base class of all errors of this library."""
 
 
 class CleaningError(ClutterError, ValueError):
-    """Invalid settings of cleaning."""
+    """Invalid settings for cleaning, or records that they do not fit."""
 
 
 class InputError(ClutterError, ValueError):
-    """Arguments or input that a command cannot work with."""
+    """Arguments or input that a command cannot use."""
 
 
 class ReadError(InputError):
@@ -30,7 +29,7 @@ class ReadError(InputError):
 
 
 class DecodingError(ClutterError, UnicodeError):
-    """Bytes that are not text in the encoding that was named."""
+    """Bytes that are not text in the given encoding."""
 
 
 class EncodingError(ClutterError, LookupError):
@@ -38,7 +37,7 @@ class EncodingError(ClutterError, LookupError):
 
 
 class HtmlError(ClutterError, ValueError):
-    """Something that is not HTML, and what it is."""
+    """Input that is not HTML. The message says what it is."""
 
 
 class ModelError(ClutterError, ValueError):
@@ -46,18 +45,18 @@ class ModelError(ClutterError, ValueError):
 
 
 class BatchError(ClutterError, ValueError):
-    """A run over many pages that cannot start or go on, and what to do."""
+    """A run over many pages that cannot start or continue. The message says what to do."""
 
 
 class WorkersError(ClutterError, RuntimeError):
-    """Processes that cannot be started."""
+    """Worker processes that cannot be started."""
 
 
 class LabelledError(ClutterError, ValueError):
     """Labelled files that cannot be used.
 
-    ``problems`` has one entry, "file:line: what is wrong", for every malformed place;
-    the message is all of them, one a line.
+    ``problems`` has one entry, "file:line: what is wrong", for each problem. The message is all
+    of them, one per line.
     """
 
     def __init__(self, problems: Iterable[str]) -> None:
@@ -65,7 +64,7 @@ class LabelledError(ClutterError, ValueError):
         super().__init__("\n".join(self.problems))
 
     def __reduce__(self) -> tuple[type[LabelledError], tuple[tuple[str, ...]]]:
-        return type(self), (self.problems,)  # for other processes
+        return type(self), (self.problems,)  # for pickling
 
 
 class CorpusError(ClutterError, ValueError):
@@ -73,18 +72,19 @@ class CorpusError(ClutterError, ValueError):
 
 
 class TrainingError(ClutterError, ValueError):
-    """Labelled pages that no model can be trained on."""
+    """Labelled pages that cannot be used to train a model."""
 
 
 class MissingLibraryError(ClutterError, ImportError):
-    """An optional library that is not installed, and the command that installs it."""
+    """An optional library that is not installed. The message names the command to install it."""
 
 
 def import_library(name: str, purpose: str, packages: str | None = None) -> Any:
     """Import an optional library that ``purpose`` ("reading HTML") needs.
 
-    Raises MissingLibraryError where it cannot be imported; ``packages`` are those to install,
-    where they are called otherwise than the library, or are several.
+    ``packages`` are the packages to install, if their names differ from the library's.
+
+    Raises MissingLibraryError if it cannot be imported.
     """
     try:
         return importlib.import_module(name)
