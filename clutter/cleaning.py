@@ -117,7 +117,7 @@ def clean_many(
                     answers[i] = str(answer)
                 else:
                     answers[i] = _cleaned(answer, contents[i], options, repetition)
-    except (ImportError, MemoryError, ModelError, OSError):  # not the page's fault
+    except (ImportError, MemoryError, ModelError, OSError):  # not caused by the page
         raise
     except Exception as error:
         # no page is known that does this, but a crawl has many; find it by cleaning one by one

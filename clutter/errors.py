@@ -82,7 +82,7 @@ class MissingLibraryError(ClutterError, ImportError):
 def import_library(name: str, purpose: str, packages: str | None = None) -> Any:
     """Import an optional library that ``purpose`` ("reading HTML") needs.
 
-    ``packages`` are the packages to install, if their names differ from the library's.
+    ``packages`` names the packages to install, if there are several or the name differs.
 
     Raises MissingLibraryError if it cannot be imported.
     """

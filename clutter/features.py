@@ -1,16 +1,15 @@
 """Lines of text -> numbers, the same for training and for inference.
 
-A line is described by what it says (hashes of its character n-grams, which the
-model turns into a learned vector), by its shape (length, punctuation, digits,
-capitals, first and last character) and by its page (place, repetition, and how
-much of its wording returns in the page's text: a headline's does, a teaser's does
-not).
+Three kinds of features describe a line: what it says (hashes of its character
+n-grams, which the model turns into a learned vector), its shape (length,
+punctuation, digits, capitals, first and last character) and its page (position,
+repetition, and how much of its wording is also in the page's text: the words of a
+headline are, those of a teaser are not).
 
-Everything here is numpy on whole batches of pages: the text of many lines is
-viewed as one array of code points, the hash of every n-gram at every position
-is built by vector operations (the order n from the order n - 1), and sums per
-line come from ``reduceat`` and ``bincount``. There is no Python loop over
-characters, lines or n-grams.
+All code is numpy on whole batches of pages. The text of many lines is one array
+of code points. The hash of every n-gram at every position is built by vector
+operations (order n from order n - 1), and sums per line come from ``reduceat``
+and ``bincount``. There is no Python loop over characters, lines or n-grams.
 """
 
 from __future__ import annotations
@@ -34,28 +33,29 @@ BUCKET_BITS = 18
 """An n-gram's hash is one of 2**18 buckets."""
 
 LINE_LIMIT = 4096
-"""Characters of a line that are looked at; the rest of a longer line counts in its length only."""
+"""Only this many characters of a line are read; the rest counts in its length only."""
 
 LONG = 90
-"""Width from which a line counts as long: most are paragraphs."""
+"""A line of this width or more is long: most long lines are paragraphs."""
 
 TEXT = 120
-"""Width from which a line is text whose wording a headline may share."""
+"""A line of this width or more is text; the words of a headline are often in such lines."""
 
 SECTION_LINES = 4096
 SECTION_CHARACTERS = 1 << 19
-"""A page longer than either is labelled in sections, so that memory stays bounded."""
+"""A page longer than either limit is labelled in sections. This limits the memory."""
 
 
 @dataclass(frozen=True)
 class Lines:
     """The non-blank lines of a batch of pages.
 
-    ``codes`` holds the code points of all pages, one after another, each page
-    closed by a newline, and ``classes`` their character classes. ``start`` and
-    ``end`` (one entry a line) are positions in ``codes``. ``sections`` (sections + 1)
-    says at which line each section begins: a section is a page, or a part of a very
-    long one, and is what a line's place and neighbours are counted in.
+    ``codes`` holds the code points of all pages, one after another, with a newline
+    after each page, and ``classes`` their character classes. ``start`` and ``end``
+    (one entry per line) are positions in ``codes``. ``sections`` (sections + 1) holds
+    the index of each section's first line, and the number of lines. A section is a
+    page, or a part of a very long page. Positions and neighbours of a line are
+    counted within its section.
     """
 
     codes: NDArray[np.uint32]
@@ -65,7 +65,7 @@ class Lines:
     sections: Ints
 
     def part(self, first: int, stop: int) -> Lines:
-        """The sections from ``first`` up to ``stop``, sharing the same code points."""
+        """The sections from ``first`` up to but not including ``stop``; they share ``codes``."""
         a, b = self.sections[first], self.sections[stop]
         bounds = self.sections[first : stop + 1] - a
         return Lines(self.codes, self.classes, self.start[a:b], self.end[a:b], bounds)
@@ -73,11 +73,11 @@ class Lines:
 
 @dataclass(frozen=True)
 class Pages:
-    """Where the non-blank lines of each page of a batch stand.
+    """The non-blank lines of a batch of pages, and which page each belongs to.
 
-    ``number`` (one entry a line) is the 1-based number among all lines of its page,
-    blank ones counted; page i owns the lines ``first[i]`` up to ``first[i + 1]``, and
-    its text begins at position ``offset[i]`` of ``lines.codes``.
+    ``number`` (one entry per line) is the 1-based number of the line in its page; blank
+    lines count. Page i has the lines ``first[i]:first[i + 1]``, and its text begins at
+    position ``offset[i]`` of ``lines.codes``.
     """
 
     lines: Lines
@@ -89,45 +89,46 @@ class Pages:
 def split(texts: Sequence[str]) -> Pages:
     r"""Find the non-blank lines of each text.
 
-    A line ends at ``\n``, ``\r\n`` or ``\r``. A line of nothing but white space,
-    zero-width or direction marks is blank.
+    A line ends at ``\n``, ``\r\n`` or ``\r``. A line is blank if it has only white
+    space, zero-width or direction marks.
     """
     codes = code_points("".join([text + "\n" for text in texts]))
     sizes = np.fromiter(map(len, texts), np.int64, len(texts)) + 1
     offset = np.cumsum(sizes) - sizes
     classes = character_classes(codes)
     breaks = np.flatnonzero(classes == CLASS["newline"])
-    # \r\n is one break: the line ends at \r and the next starts behind \n
+    # \r\n is one break: the line ends at \r and the next starts after \n
     feed = np.zeros(breaks.size, bool)
     feed[1:] = (codes[breaks[1:]] == 10) & (codes[breaks[1:] - 1] == 13)
     end = breaks[~feed]
-    behind = breaks + 1
-    behind[:-1][feed[1:]] += 1
-    start = np.concatenate(([0], behind[~feed][:-1])) if end.size else end
+    after = breaks + 1
+    after[:-1][feed[1:]] += 1
+    start = np.concatenate(([0], after[~feed][:-1])) if end.size else end
     page = np.searchsorted(offset, start, side="right") - 1
     number = np.arange(start.size) - np.searchsorted(page, np.arange(len(texts)))[page] + 1
     hidden = (
         (classes == CLASS["space"]) | (classes == CLASS["ignored"]) | (classes == CLASS["newline"])
     )
-    some = np.logical_or.reduceat(~hidden, start) if start.size else np.zeros(0, bool)
-    start, end, number, page = start[some], end[some], number[some], page[some]
+    filled = np.logical_or.reduceat(~hidden, start) if start.size else np.zeros(0, bool)
+    start, end, number, page = start[filled], end[filled], number[filled], page[filled]
     first = np.searchsorted(page, np.arange(len(texts) + 1))
-    # a section ends with its page, or where it would grow too long
+    # a section ends at the end of its page, or before it becomes too long
     index = np.arange(start.size) - first[page]
-    spent = start - offset[page]
-    part = index // SECTION_LINES + spent // SECTION_CHARACTERS
-    new = np.flatnonzero((np.diff(page) != 0) | (np.diff(part) != 0)) + 1
-    sections = np.concatenate(([0], new, [start.size])) if start.size else np.zeros(1, np.int64)
+    characters_before = start - offset[page]
+    part = index // SECTION_LINES + characters_before // SECTION_CHARACTERS
+    cuts = np.flatnonzero((np.diff(page) != 0) | (np.diff(part) != 0)) + 1
+    sections = np.concatenate(([0], cuts, [start.size])) if start.size else np.zeros(1, np.int64)
     return Pages(Lines(codes, classes, start, end, sections), number, first, offset)
 
 
 @dataclass(frozen=True)
 class Stream:
-    """The visible text of the lines, folded: what the hashes and counts are taken from.
+    """The visible text of the lines, folded: the input of the hashes and counts.
 
-    Runs of white space are one blank, none stands at a line's ends, marks without
-    width are gone, and each line is closed by a newline; one more stands before the
-    first. ``first`` is the position of each line's first character and ``last`` that
+    Runs of white space become one space, lines have no space at either end, and marks
+    without width are removed. There is a newline after each line and one before the
+    first line. ``line`` (one entry per position) is the index of the line. ``first``
+    (one entry per line) is the position of the line's first character, ``last`` that
     of its newline.
     """
 
@@ -142,7 +143,7 @@ def _stream(lines: Lines) -> Stream:
     count = lines.start.size
     begin = lines.start
     length = np.minimum(lines.end - lines.start, LINE_LIMIT)
-    # positions of the characters to keep: each line's, and one for its newline
+    # positions of the characters to keep: those of each line, and one for its newline
     sizes = length + 1
     closing = np.cumsum(sizes)
     line = np.repeat(np.arange(count), sizes)
@@ -158,12 +159,12 @@ def _stream(lines: Lines) -> Stream:
     space = classes == CLASS["space"]
     blank = space | (classes == CLASS["newline"])
     drop = space.copy()
-    drop[1:] &= blank[:-1]  # a blank after a blank or a newline, or at the very start
+    drop[1:] &= blank[:-1]  # a space after a space or a newline, or at the very start
     keep = ~drop
     if not keep.all():
         codes, classes, line, space = codes[keep], classes[keep], line[keep], space[keep]
     drop = space
-    drop[:-1] &= classes[1:] == CLASS["newline"]  # a blank before a newline
+    drop[:-1] &= classes[1:] == CLASS["newline"]  # a space before a newline
     if drop.any():
         keep = ~drop
         codes, classes, line = codes[keep], classes[keep], line[keep]
@@ -175,11 +176,11 @@ def _stream(lines: Lines) -> Stream:
 
 
 def _hashes(stream: Stream) -> list[NDArray[np.uint32]]:
-    """A 32-bit hash for the n-gram that ends at each position, for each order.
+    """For each order, the 32-bit hash of the n-gram that ends at each position.
 
-    The newlines around a line are part of its n-grams, so that its first and last
-    words are told from others. N-grams that would reach into the next line get
-    hash 0.
+    The newlines around a line are part of its n-grams. So an n-gram at the start or
+    end of a line differs from the same characters in the middle. N-grams that would
+    reach into the next line get hash 0.
     """
     codes = stream.codes
     base = codes * np.uint32(0x9E3779B1)
@@ -225,10 +226,10 @@ N_LINE_FEATURES = len(LINE_FEATURE_NAMES)
 class Features:
     """Features of the lines of a batch.
 
-    ``buckets`` (orders, positions) are the hash buckets of all n-grams, line after
-    line; line i owns the positions ``first[i]`` up to ``first[i + 1]``. ``line_features``
-    (lines, N_LINE_FEATURES) is the rest; ``sections`` (sections + 1) are the bounds of the
-    sections.
+    ``buckets`` (orders, positions) holds the hash buckets of all n-grams, line after
+    line; line i has the positions ``first[i]:first[i + 1]``. ``line_features`` (lines,
+    N_LINE_FEATURES) holds all other features. ``sections`` (sections + 1) is that of
+    ``Lines``.
     """
 
     buckets: NDArray[np.uint32]
@@ -238,7 +239,7 @@ class Features:
 
 
 def features(lines: Lines) -> Features:
-    """Features of every line."""
+    """The features of all lines."""
     count = lines.start.size
     if count == 0:
         empty = np.zeros((0, N_LINE_FEATURES), np.float32)
@@ -285,8 +286,8 @@ def _line_shape(lines: Lines, stream: Stream, line_features: Floats) -> Floats:
     column = len(columns)
     line_features[:, column : column + N_CLASSES - 2] = _share(counts[:, :-2], total[:, None])
     column += N_CLASSES - 2
-    some = [CLASS[name] for name in ("digit", "terminal", "comma", "quote", "upper")]
-    line_features[:, column : column + 5] = np.log1p(counts[:, some])
+    counted = [CLASS[name] for name in ("digit", "terminal", "comma", "quote", "upper")]
+    line_features[:, column : column + 5] = np.log1p(counts[:, counted])
     column += 5
     ends = np.eye(N_CLASSES, len(FIRST_LAST), dtype=np.float32)
     line_features[:, column : column + len(FIRST_LAST)] = ends[classes[stream.first]]
@@ -322,11 +323,12 @@ def _repetition(
 def _overlap(
     lines: Lines, stream: Stream, four: NDArray[np.uint32], text: NDArray[np.bool_], out: Floats
 ) -> None:
-    """Share of each short line's n-grams, of orders 4 and 8, that a line of text (one of
-    width TEXT or more) of the section has too: shape (lines, 2). Lines of text get 0.
+    """Share of a line's n-grams that are also in the text of its section, into ``out``
+    (lines, 2): for orders 4 and 8. The text is all lines of width TEXT or more; these
+    lines themselves get 0.
 
-    Every section has a table of its own, sized by the section alone, so that what a
-    line gets does not depend on the pages that happen to be in the same batch.
+    Every section has its own table, and its size depends on the section only. So the
+    result for a line does not depend on the other pages in the batch.
     """
     eight = np.zeros_like(four)
     np.multiply(four[:-4], np.uint32(0x85EBCA6B), out=eight[4:])
@@ -334,14 +336,14 @@ def _overlap(
     eight[4:][four[:-4] == 0] = 0
     eight[four == 0] = 0
     for inside in (2, 3):  # the first half would reach into the line before
-        behind = stream.first + inside
-        eight[behind[behind < eight.size]] = 0
+        crossing = stream.first + inside
+        eight[crossing[crossing < eight.size]] = 0
     ends = np.concatenate((stream.first, [stream.codes.size]))[lines.sections]
     ends[0] = 0
     spans = np.diff(ends)
-    room = spans.copy()
-    room[0] -= 1  # the newline before the first line
-    sizes = 4 << np.ceil(np.log2(np.maximum(room, 16))).astype(np.int64)
+    lengths = spans.copy()
+    lengths[0] -= 1  # the newline before the first line
+    sizes = 4 << np.ceil(np.log2(np.maximum(lengths, 16))).astype(np.int64)
     begin = np.repeat((np.cumsum(sizes) - sizes).astype(np.uint32), spans)
     mask = np.repeat((sizes - 1).astype(np.uint32), spans)
     of_text = text[stream.line]
@@ -349,15 +351,15 @@ def _overlap(
         key = grams >> np.uint32(7)
         key &= mask
         key += begin
-        # half of the n-grams, chosen by their hash, tell as much in less time; those that
-        # reach over a line's end have hash 0 and are left out with the other half
+        # half of the n-grams, chosen by their hash, give as good a feature in less time; those
+        # that cross the end of a line have hash 0 and are left out with the other half
         chosen = (grams & np.uint32(1 << 5)) != 0
-        returns = np.zeros(sizes.sum(), np.uint8)
-        returns[key[of_text & chosen]] = 1
-        asked = np.flatnonzero(chosen & ~of_text)
-        running = np.zeros(asked.size + 1, np.int32)
-        np.cumsum(returns.take(key[asked]), out=running[1:])
-        bounds = np.searchsorted(asked, np.append(stream.first, stream.codes.size))
+        is_in_text = np.zeros(sizes.sum(), np.uint8)
+        is_in_text[key[of_text & chosen]] = 1
+        compared = np.flatnonzero(chosen & ~of_text)
+        running = np.zeros(compared.size + 1, np.int32)
+        np.cumsum(is_in_text.take(key[compared]), out=running[1:])
+        bounds = np.searchsorted(compared, np.append(stream.first, stream.codes.size))
         out[:, column] = np.diff(running[bounds]) / np.maximum(np.diff(bounds), 1)
 
 
@@ -382,7 +384,7 @@ def _place(lines: Lines, section: Ints, width: Floats, out: Floats) -> None:
     out[:, 6] = long[section] / whole
     out[:, 7] = width / longest[section]
     out[:, 8] = np.log1p(width) - np.log1p(whole / inside)
-    # how far the nearest long line above and below is, or the section's edge
+    # the distance to the nearest long line above and below, or to the section's edge
     here = np.arange(width.size)
     above = np.maximum.accumulate(np.where(width >= LONG, here, -1))
     above = np.concatenate(([-1], above[:-1]))

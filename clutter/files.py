@@ -1,7 +1,7 @@
-"""Files on disk: found in order, and written whole or not at all.
+"""Files on disk: listed in a fixed order, and written completely or not at all.
 
-A program that is killed while it writes leaves half a file, and whoever reads it next takes
-it for a whole one. Here a file gets its name only when it is complete.
+A program that is killed while it writes leaves half a file, and the next program reads it as
+if it were complete. With :func:`replacing`, a file gets its name only when it is complete.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ _serial = itertools.count()
 def files_below(
     folder: str | os.PathLike[str], suffix: str | tuple[str, ...] = ""
 ) -> Iterator[str]:
-    """Files in a folder and below whose names end in ``suffix``, or one of several, sorted by
-    path. One folder is read at a time.
+    """The files in a folder and its subfolders whose names end in ``suffix`` (or in one of
+    several), sorted by path. Folders are read one at a time.
 
-    Raises OSError where a folder cannot be read.
+    Raises OSError if a folder cannot be read.
     """
     names, folders = [], set()
     with os.scandir(folder) as entries:
@@ -43,16 +43,16 @@ def files_below(
 
 @contextlib.contextmanager
 def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
-    """A file to write bytes to, that gets its name only once it is complete.
+    """A context manager: a file to write bytes to, which replaces ``path`` once it is complete.
 
-    Where the block raises, what was at ``path`` before is untouched.
+    If the block raises, an existing file at ``path`` does not change. Raises OSError.
     """
     target = Path(os.path.realpath(path))
     if target.exists() and not target.is_file():
         with open(path, "wb") as file:  # a device or a pipe: nothing to replace
             yield file
         return
-    # a short name of its own: the target's may be as long as names can be
+    # a short name, since the target's name may have the maximal length already
     partial = target.with_name(f".clutter-{os.getpid()}-{next(_serial)}.part")
     try:
         with open(partial, "wb") as file:

@@ -1,8 +1,8 @@
-"""64-bit keys by the million, sorted on disk.
+"""Millions of 64-bit keys, sorted on disk.
 
-Counting the lines of a crawl, or seeing that no two files have one name, needs equal things
-brought together, and there may be more of them than memory holds. A thing is known by a key,
-its hash; a file of keys is split by their top bits into parts that fit into memory.
+To count the lines of a crawl, or to check that no two files have the same name, equal items
+must be brought together, and there may be more items than fit into memory. Each item has a
+key, its hash. A file of keys is split by the keys' top bits into parts that fit into memory.
 """
 
 from __future__ import annotations
@@ -16,12 +16,14 @@ from numpy.typing import NDArray
 Keys = NDArray[np.uint64]
 
 _PART = 1 << 20
-"""Keys that are sorted together, if that is more than 256 parts of them."""
+"""About how many keys a part holds at most. There are at most 256 parts; if that is not enough
+for all keys, the parts are larger."""
 
 
 def keys_by_top_bits(source: Path, folder: Path) -> Iterator[Keys]:
-    """The keys of a file, part by part: those with the same top bits together, in order, so
-    that equal keys come together. ``folder`` is for files on the way. Raises OSError."""
+    """The keys of a file in parts, one part for each value of the top bits, in increasing order
+    of these. Equal keys are in the same part; a part is not sorted yet. ``folder`` is for
+    temporary files. Raises OSError."""
     bits = min(max(source.stat().st_size // 8 // _PART, 1).bit_length(), 8)
     sorted_out = folder / "keys-by-bits"
     sorted_out.mkdir(exist_ok=True)

@@ -1,11 +1,11 @@
-"""The labelled-file format: one page a file, one label a line, edited by hand.
+"""The labelled-file format: one page per file, one label per line, edited by hand.
 
-Training starts from pages that a person has labelled, and such files are written in
-an editor and compared by git, so the format is plain text (labelled/README.md shows one): head
-lines ``# key: value``, then ``label<TAB>text`` for every line of the page, with the
-page's blank lines left where they are, because they carry information. This room
-reads, checks and writes it. Checking reports everything that is wrong in all the
-files at once: who labels a hundred pages wants one list, not a hundred runs.
+Training starts from pages that a person has labelled. Such files are edited in a text
+editor and compared with git, so the format is plain text (labelled/README.md shows an
+example): head lines ``# key: value``, then ``label<TAB>text`` for every line of the
+page. The page's blank lines stay where they are, because they carry information. This
+module reads, checks and writes the format. A check reports all problems in all files at
+once: after labelling a hundred pages, one list is better than a hundred runs.
 """
 
 from __future__ import annotations
@@ -28,8 +28,9 @@ UNLABELLED = "?"
 """The label of a line that nobody has labelled yet; it is not trained on."""
 
 DOUBT = 0.8
-"""A guess less certain than this is marked, for a person to look at. On pages of sites not
-trained on, a quarter of the lines is marked, with four of five wrong guesses among them."""
+"""Guesses with a lower confidence are marked, for a person to check. On pages of sites that
+were not in the training data, this marks a quarter of the lines and four of five wrong
+guesses."""
 
 _KNOWN = (*LABELS, UNLABELLED)
 _GUESS = re.compile(r"(\w+)\?(0(?:\.\d+)?|1(?:\.0+)?)")
@@ -40,12 +41,12 @@ _HEAD = re.compile(r"# ([^\s:]+):\s*(.*?)\s*")
 class LabelledPage:
     """A page with a label for every line.
 
-    ``name`` is the file's, ``head`` holds the head lines. ``lines`` are all lines of
-    the page, blank ones too, without their line breaks; ``labels`` has one entry a
-    line: one of ``clutter.LABELS``, "?" for unlabelled, "" for a blank line. Of lines
-    marked as doubtful, which are unlabelled until a person has decided, ``guesses``
-    holds the model's guess and its confidence, by their index in ``lines``. ``first`` is
-    the number of the page's first line in its file.
+    ``name`` is the name of the file, ``head`` holds the head lines. ``lines`` are all
+    lines of the page, including blank ones, without line breaks. ``labels`` has one entry
+    per line: one of ``clutter.LABELS``, "?" for unlabelled, "" for a blank line. Lines
+    marked as doubtful are unlabelled until a person has decided; for these, ``guesses``
+    maps the index in ``lines`` to the model's guess and its confidence. ``first`` is the
+    1-based number of the page's first line in its file.
     """
 
     name: str
@@ -69,7 +70,8 @@ class LabelledPage:
     def site(self) -> str:
         """The head's ``site``, else the host of its ``url``, else the page's name.
 
-        Pages of one site look alike: they go to training or to testing together.
+        Pages of one site look alike, so all of them must be in the same fold: either in
+        training or in testing.
         """
         return self.head.get("site") or site_of(self.head.get("url", "")) or self.name
 
@@ -77,8 +79,7 @@ class LabelledPage:
 def read(path: str | os.PathLike[str]) -> LabelledPage:
     """Read a labelled file.
 
-    Raises LabelledError with everything that is malformed in it; OSError where it
-    cannot be read.
+    Raises LabelledError with all problems in it; OSError if it cannot be read.
     """
     name = os.fspath(path)
     data = Path(path).read_bytes()
@@ -94,10 +95,11 @@ def read(path: str | os.PathLike[str]) -> LabelledPage:
 
 
 def read_all(paths: Iterable[str | os.PathLike[str]]) -> list[LabelledPage]:
-    """Read files, and every ``.tsv`` file in and below folders, sorted; each file once.
+    """Read labelled files. Of a folder, read all ``.tsv`` files in it and its subfolders, sorted.
+    A file that is given twice is read once.
 
-    Raises LabelledError with everything that is malformed in any of them, or where a
-    folder holds no labelled file; OSError where something cannot be read.
+    Raises LabelledError with all problems in all files, or if a folder has no labelled
+    file; OSError if something cannot be read.
     """
     files: dict[str, None] = {}
     problems: list[str] = []
@@ -105,9 +107,9 @@ def read_all(paths: Iterable[str | os.PathLike[str]]) -> list[LabelledPage]:
         if not os.path.isdir(path):
             files[path] = None
             continue
-        found = list(files_below(path, ".tsv"))
-        files |= dict.fromkeys(found)
-        if not found:
+        tsv_files = list(files_below(path, ".tsv"))
+        files |= dict.fromkeys(tsv_files)
+        if not tsv_files:
             problems.append(f"{path}: no .tsv file in this folder or below")
     pages = []
     for file in files:
@@ -121,10 +123,9 @@ def read_all(paths: Iterable[str | os.PathLike[str]]) -> list[LabelledPage]:
 
 
 def parse(text: str, name: str) -> LabelledPage:
-    """The page that the text of a labelled file describes.
+    """The page in the text of a labelled file. ``name`` is for the page and for messages.
 
-    Raises LabelledError with everything that is malformed in it; ``name`` is the name
-    that its messages, and the page, carry.
+    Raises LabelledError with all problems in the text.
     """
     rows = LINE_BREAK.split(text)
     if rows[-1] == "":  # the last line break ends the last line
@@ -174,10 +175,11 @@ def parse(text: str, name: str) -> LabelledPage:
 
 
 def format_page(page: LabelledPage) -> str:
-    """The text of a page's labelled file: ``parse`` gives the same page back.
+    """The text of the labelled file of a page: ``parse`` gives the same page back.
 
-    Raises ValueError where it could not: a line or head value with a line break in
-    it, an unknown label, a label on a blank line, a head value with space around it.
+    Raises ValueError for a page that the format cannot hold: a line or head value with a
+    line break in it, an unknown label, a label on a blank line, a head value that begins
+    or ends with a space.
     """
     rows = []
     for key, value in page.head.items():
@@ -195,19 +197,19 @@ def format_page(page: LabelledPage) -> str:
         if label not in LABELS:
             raise ValueError(f"{page.name}: {unknown_label(label)}")
         labels[i] = f"{label}?{confidence:.2f}"
-    for i, (label, line, full) in enumerate(zip(labels, page.lines, filled, strict=True)):
-        if full and i not in page.guesses and label not in _KNOWN:
+    for i, (label, line, is_filled) in enumerate(zip(labels, page.lines, filled, strict=True)):
+        if is_filled and i not in page.guesses and label not in _KNOWN:
             raise ValueError(f"{page.name}: {unknown_label(label)}, ? (unlabelled)")
-        if label and not full:
+        if label and not is_filled:
             raise ValueError(f"{page.name}: label {label!r} on a blank line")
-        rows.append(f"{label}\t{line}" if full else line)
+        rows.append(f"{label}\t{line}" if is_filled else line)
     return "\n".join(rows) + "\n"
 
 
 def write(page: LabelledPage, path: str | os.PathLike[str]) -> None:
-    """Write a labelled file, whole or not at all; lone surrogates become U+FFFD.
+    """Write a labelled file, completely or not at all. Lone surrogates become U+FFFD.
 
-    Raises ValueError as ``format_page`` does; OSError where it cannot be written.
+    Raises ValueError like ``format_page``; OSError if the file cannot be written.
     """
     data = utf8(format_page(page))
     with replacing(path) as file:
@@ -215,11 +217,12 @@ def write(page: LabelledPage, path: str | os.PathLike[str]) -> None:
 
 
 def from_page(page: Page, name: str, head: Mapping[str, str] | None = None) -> LabelledPage:
-    """The labelled page of a model's guess: the file to correct by hand.
+    """A labelled page with the model's labels, for a person to correct.
 
-    All lines of ``page.text`` are kept, blank ones too. Lines whose confidence is below
-    0.8, and the page's least certain line in any case, are marked with it and unlabelled
-    until a person has decided (after the uncertainty sampling of Lewis and Gale, 1994).
+    All lines of ``page.text`` are kept, including blank ones. Lines with a confidence below
+    0.8, and always the least certain line of the page, are marked as doubtful; they are
+    unlabelled until a person has decided (after the uncertainty sampling of Lewis and
+    Gale, 1994).
     """
     lines = LINE_BREAK.split(page.text)
     labels = [""] * len(lines)
@@ -234,8 +237,9 @@ def from_page(page: Page, name: str, head: Mapping[str, str] | None = None) -> L
 
 
 def unfinished(pages: Sequence[LabelledPage]) -> list[str]:
-    """What is left to label, a line for each page: pages without any label, and pages with
-    guesses still marked as doubtful. Lines with a bare "?" were left out on purpose."""
+    """What is left to label, one message per page: for pages without any label, and pages with
+    guesses still marked as doubtful. Lines with only "?" do not count: they were left
+    unlabelled on purpose."""
     left = []
     for page in pages:
         lines = sum(label != "" for label in page.labels)
@@ -249,7 +253,7 @@ def unfinished(pages: Sequence[LabelledPage]) -> list[str]:
 
 
 def _filled(lines: Sequence[str]) -> list[bool]:
-    """Which lines are not blank, as the model sees it."""
+    """Which lines are not blank, by the model's rules."""
     filled = np.zeros(len(lines), bool)
     filled[features.split(["\n".join(lines)]).number - 1] = True
     return filled.tolist()

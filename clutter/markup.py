@@ -1,7 +1,8 @@
-"""What the markup says of lines, as numbers: what html/ finds and the model reads.
+"""What the markup says about lines, as numbers. The html package makes them, the model reads
+them.
 
-It is apart from html/ so that the model can be loaded without a parser: who labels plain
-text only needs none.
+This module is not in the html package, because plain text can be labelled without an HTML
+parser: so the model must load without one.
 """
 
 from __future__ import annotations
@@ -13,12 +14,12 @@ import numpy as np
 from clutter.features import Floats, Ints
 
 MARKUP_HASH_BITS = 15
-"""A hash of a tag, class name, id or link target is a number below 2**15."""
+"""Hashes of tags, class names, ids and link targets are numbers below 2**15."""
 
 INSIDE = ("a", "article", "aside", "blockquote", "button", "dd", "dt", "figcaption", "figure",
           "footer", "form", "h1", "h2", "h3", "h4", "h5", "h6", "header", "li", "main", "nav",
           "p", "pre", "section", "table", "td", "th", "ul")  # fmt: skip
-"""Elements of which a feature says whether a line is inside one."""
+"""For each of these elements, a feature says whether a line is inside one."""
 
 COUNTED = ("link share", "links", "link is all", "bold share", "depth",
            "characters of parent", "link share of parent", "lines of parent",
@@ -31,27 +32,27 @@ N_MARKUP_FEATURES = len(MARKUP_FEATURE_NAMES)
 
 @dataclass(frozen=True)
 class Markup:
-    """What the markup says of lines: ``features`` (lines, N_MARKUP_FEATURES), and hashes of the
-    tags and names on each line's path, those of line i being ``hashes[first[i]:first[i + 1]]``."""
+    """What the markup says about lines: ``features`` (lines, N_MARKUP_FEATURES), and ``hashes`` of
+    the tags and names on each line's path. Line i has ``hashes[first[i]:first[i + 1]]``."""
 
     features: Floats
     hashes: Ints
     first: Ints
 
     def take(self, lines: Ints) -> Markup:
-        """The markup of some of the lines, in the order given."""
+        """The markup of the lines with these indices, in this order."""
         counts = np.diff(self.first)[lines]
         first = np.concatenate(([0], np.cumsum(counts)))
         return Markup(self.features[lines], self.hashes[runs(self.first[lines], counts)], first)
 
 
 def without_hashes(features: Floats) -> Markup:
-    """Markup of lines with these features and without any hash."""
+    """Markup with these features (lines, N_MARKUP_FEATURES) and no hashes."""
     return Markup(features, np.zeros(0, np.int64), np.zeros(len(features) + 1, np.int64))
 
 
 def runs(starts: Ints, counts: Ints) -> Ints:
-    """The places of runs one after another: ``counts[i]`` of them from ``starts[i]`` on."""
+    """Runs of consecutive integers, joined: ``counts[i]`` of them from ``starts[i]`` on."""
     ends = np.cumsum(counts)
     place: Ints = np.arange(counts.sum()) + np.repeat(starts - (ends - counts), counts)
     return place

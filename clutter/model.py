@@ -1,9 +1,9 @@
-"""Labelling pages: a model takes text or HTML and says of each line what it is.
+"""Labelling pages: a model takes text or HTML and gives each line a label.
 
-This is what a program that embeds the filter uses. Pages are put together into batches here,
-since the network is fastest on many lines at once, and each page gets the answer that it would
-get alone. What a line is described by is in features.py, the computation in network.py, the
-file in storage.py.
+This is the interface for programs that use the library. It puts pages into batches, because the
+network is fastest on many lines at once; each page gets the same result as if it were alone.
+The features of lines are in features.py, the computation in network.py, the model file in
+storage.py.
 """
 
 from __future__ import annotations
@@ -43,23 +43,23 @@ if TYPE_CHECKING:
     HtmlRead = tuple[Html, HtmlText] | ClutterError
 
 NETWORK_CHARACTERS = 65536
-"""Characters of pages that go through the network together, so that the arrays stay in cache."""
+"""Number of characters that go through the network together: the arrays then fit in the cache."""
 
 BATCH_CHARACTERS = 1 << 17
-"""Characters of pages that ``label_many`` takes together."""
+"""Number of characters that ``label_many`` takes together."""
 
 
 class Model:
-    """A labelling model. Threads may share it, since nothing in it changes.
+    """A labelling model. Threads may share it, because labelling does not change it.
 
     ``ngram_vectors`` (2**18, ngram_size) int8 are the learned vectors of n-grams, to be
     multiplied by ``ngram_scale`` (ngram_size,); ``markup_vectors`` (2**15, markup_size) int8 and
-    ``markup_scale`` are the same for markup; ``weights`` are the other arrays; ``metadata`` says
-    what the model was trained on and how it scores. ``ngram_size`` is a multiple of 4,
-    ``markup_size`` 0 in a network for text only.
-    ``html`` is the model for pages of HTML, where that is another network than the one for
-    plain text; its file is beside the other's, NAME.html.safetensors, and is read when it
-    is first asked for.
+    ``markup_scale`` are the same for markup. ``weights`` are all other arrays. ``metadata`` says
+    what the model was trained on and how it scores. ``ngram_size`` is a multiple of 4;
+    ``markup_size`` is 0 in a network for text only.
+
+    ``html`` is the model for pages of HTML, if there is a separate network for them. Its file is
+    in the same folder, NAME.html.safetensors, and is read at the first use.
     """
 
     def __init__(
@@ -85,8 +85,8 @@ class Model:
 
     @property
     def html(self) -> Model | None:
-        """The model for pages of HTML; None where this one is for both. Raises ModelError where
-        its file cannot be used."""
+        """The model for pages of HTML; None if this one is for both. Raises ModelError or OSError
+        if its file cannot be used."""
         if self._html is None and self._html_file is not None:
             self._html = Model.load(self._html_file)
         return self._html
@@ -96,11 +96,14 @@ class Model:
         self._html, self._html_file = html, None
 
     def label(self, text: str) -> Page:
-        """Label every non-blank line of a page."""
+        """Label every non-blank line of a page. Raises TypeError for anything but a str."""
         return next(self.label_many((text,)))
 
     def label_many(self, texts: Iterable[str]) -> Iterator[Page]:
-        """Label pages, in order, reading ahead by a batch of about 130,000 characters."""
+        """Label pages, in order. Reads ahead: a batch is about 130,000 characters.
+
+        Raises TypeError for a page that is not a str.
+        """
         batch: list[str] = []
         size = 0
         for text in texts:
@@ -115,11 +118,11 @@ class Model:
             yield from self._label_batch(batch)
 
     def label_html(self, html: Html, encoding: str | None = None) -> HtmlPage:
-        """Label the lines that a reader of an HTML page sees; needs turbohtml.
+        """Label the lines that a reader of an HTML page sees. Needs turbohtml.
 
-        ``encoding`` is what the HTTP header says of bytes. Raises HtmlError for what is no
-        text, such as a PDF; EncodingError for an unknown encoding; MissingLibraryError without
-        turbohtml.
+        For bytes, ``encoding`` is the encoding from the HTTP header. Raises HtmlError for data
+        that is not text, such as a PDF; EncodingError for an unknown encoding;
+        MissingLibraryError if turbohtml is not installed.
         """
         return next(self.label_html_many([(html, encoding)]))
 
@@ -136,12 +139,13 @@ class Model:
     def label_html_many(
         self, pages: Iterable[HtmlSource], *, errors: Literal["raise", "return"] = "raise"
     ) -> Iterator[HtmlPage | ClutterError]:
-        """Label pages of HTML, in order, reading ahead by a batch of about 130,000 characters
-        of their text. A page is given as its HTML, or as a pair with what its HTTP header says
-        of the encoding (or None).
+        """Label pages of HTML, in order. Reads ahead: a batch is about 130,000 characters of
+        their text. A page is its HTML, or a pair of its HTML and the encoding from its HTTP
+        header (or None).
 
-        What ``label_html`` raises for a page that it cannot read is raised when its turn
-        comes, or with ``errors="return"`` comes in its place.
+        For a page that cannot be read, the error of ``label_html`` is raised when it is this
+        page's turn; with ``errors="return"``, the error is returned in the page's place.
+        Raises ValueError for another value of ``errors``.
         """
         if errors not in ("raise", "return"):
             raise ValueError(f'errors is "raise" or "return", not {errors!r}')
@@ -154,14 +158,16 @@ class Model:
         from clutter.html.page import HtmlPage
 
         def labelled(batch: list[HtmlRead]) -> Iterator[HtmlPage | ClutterError]:
-            answers = self._label_html_texts([one[1] for one in batch if isinstance(one, tuple)])
-            for one in batch:
-                if isinstance(one, tuple):
-                    yield HtmlPage(next(answers), one[1], one[0])
-                elif raises:
-                    raise one
+            sources = [page[1] for page in batch if isinstance(page, tuple)]
+            labelled_pages = self._label_html_texts(sources)
+            for page in batch:
+                if isinstance(page, ClutterError):
+                    if raises:
+                        raise page
+                    yield page
                 else:
-                    yield one
+                    html, source = page
+                    yield HtmlPage(next(labelled_pages), source, html)
 
         batch: list[HtmlRead] = []
         size = 0
@@ -180,19 +186,19 @@ class Model:
         yield from labelled(batch)
 
     def _label_html_texts(self, sources: Sequence[HtmlText]) -> Iterator[Page]:
-        # what has no tag at all is read as the plain text that it is
+        # a page without any tag is plain text
         groups = itertools.groupby(sources, key=lambda source: source.markup.hashes.size > 0)
         for has_markup, group in groups:
-            some = list(group)
-            texts = [source.text for source in some]
+            batch = list(group)
+            texts = [source.text for source in batch]
             if has_markup:
-                yield from self.label_marked(texts, [source.markup for source in some])
+                yield from self.label_marked(texts, [source.markup for source in batch])
             else:
                 yield from self._label_batch(texts)
 
     def label_marked(self, texts: Sequence[str], markup: Sequence[Markup]) -> Iterator[Page]:
-        """Label pages of which html/ has found the text and, for each of its lines, blank
-        ones too, the markup; by their text alone where the model has learned no markup."""
+        """Label pages that the html package has read: their texts, and the markup of each line,
+        including blank lines. A model that was trained without markup uses the text only."""
         network = self.html or self
         has_markup = network.markup_vectors.shape[1] > 0
         yield from network._label_batch(texts, markup if has_markup else None)
@@ -209,26 +215,26 @@ class Model:
             bounds = itertools.pairwise(pages.first.tolist())
             line_markup = joined(
                 [
-                    one.take(pages.number[a:b] - 1)
-                    for one, (a, b) in zip(markup, bounds, strict=True)
+                    page_markup.take(pages.number[a:b] - 1)
+                    for page_markup, (a, b) in zip(markup, bounds, strict=True)
                 ]
             )
         probabilities = np.empty((lines.start.size, len(self.labels)), np.float32)
-        # sections are taken together up to a size that keeps the arrays in cache
-        weight = np.cumsum(lines.end - lines.start + 64)[lines.sections[1:] - 1]
-        group = 0
-        while group < lines.sections.size - 1:
-            spent = weight[group - 1] if group else 0
-            stop = int(np.searchsorted(weight, spent + NETWORK_CHARACTERS)) + 1
-            stop = min(max(stop, group + 1), lines.sections.size - 1)
-            a, b = lines.sections[group], lines.sections[stop]
+        # sections go together up to a size where the arrays still fit in the cache
+        total_size = np.cumsum(lines.end - lines.start + 64)[lines.sections[1:] - 1]
+        first = 0
+        while first < lines.sections.size - 1:
+            size_before = total_size[first - 1] if first else 0
+            stop = int(np.searchsorted(total_size, size_before + NETWORK_CHARACTERS)) + 1
+            stop = min(max(stop, first + 1), lines.sections.size - 1)
+            a, b = lines.sections[first], lines.sections[stop]
             part = None if line_markup is None else line_markup.take(np.arange(a, b))
-            probabilities[a:b] = self._probabilities(lines.part(group, stop), part)
-            group = stop
+            probabilities[a:b] = self._probabilities(lines.part(first, stop), part)
+            first = stop
         for i, text in enumerate(texts):
             a, b = pages.first[i], pages.first[i + 1]
             offset = pages.offset[i]
-            yield Page(  # copies, so that a page that is kept does not hold its whole batch
+            yield Page(  # copies: a page must not keep its whole batch in memory
                 text,
                 pages.number[a:b].copy(),
                 lines.start[a:b] - offset,
@@ -237,7 +243,7 @@ class Model:
             )
 
     def _probabilities(self, lines: features.Lines, markup: Markup | None) -> Floats:
-        """Probabilities (lines, labels) of lines that features.py has found."""
+        """Probabilities (lines, labels) of the labels of these lines."""
         line_features = features.features(lines)
         x = self._input(line_features, markup)
         return forward(self.weights, x, Layout(line_features.sections))
@@ -252,11 +258,11 @@ class Model:
         )
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the model to a ``.safetensors`` file, whole or not at all, and its network for
-        HTML, where it has one, to another beside it. Raises OSError."""
+        """Write the model to a ``.safetensors`` file, completely or not at all. If it has a network
+        for HTML, write that to a second file in the same folder. Raises OSError."""
         if self.html is not None:
             self.html.save(html_file_of(path))
-        else:  # one of a model that was here before would be taken for this one's
+        else:  # or the HTML file of an older model would be read with this one
             html_file_of(path).unlink(missing_ok=True)
         arrays = {
             "ngrams": self.ngram_vectors,
@@ -271,8 +277,8 @@ class Model:
     def load(path: str | os.PathLike[str]) -> Model:
         """Read a model file.
 
-        Raises ModelError where the file is not a clutter model, is damaged, or was
-        written by another version of the format; OSError where it cannot be read.
+        Raises ModelError if the file is not a clutter model, is damaged, or has another
+        version of the format; OSError if it cannot be read.
         """
         arrays, metadata = read_model_file(path)
         ngrams, markup = (
@@ -290,9 +296,8 @@ def _load_shipped() -> Model:
 
 
 def load(path: str | os.PathLike[str] | None = None) -> Model:
-    """Load a model file, or, without one, the shipped model (kept after the first call).
+    """Load a model file, or without ``path`` the shipped model, which is loaded only once.
 
-    Raises ModelError where the file is not a usable model, OSError where it cannot be
-    read.
+    Raises ModelError if the file is not a usable model, OSError if it cannot be read.
     """
     return _load_shipped() if path is None else Model.load(path)

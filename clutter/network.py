@@ -1,14 +1,15 @@
 """The network: from the features of lines to the probabilities of their labels, in numpy.
 
-It reads a page as a sequence of lines. Each line enters as the mean of its n-grams' learned
-vectors, its line features (features.py) and, from HTML, what its markup says (markup.py).
+It reads a page as a sequence of lines. The input for each line is the scaled sum of its
+n-grams' learned vectors, its line features (features.py) and, for HTML, its markup (markup.py).
 Convolutions over the lines, at distances from 1 to 32, let a line see its neighbours (dilated
 convolutions after Yu and Koltun, 2016, arXiv:1511.07122, with residual sums after He et al.,
 2016, arXiv:1512.03385); running means from the page's top and from its end let it see the
 whole page. A softmax gives the probability of each label.
 
-N-gram vectors summed by hash are fastText's idea (Bojanowski et al., 2017, arXiv:1607.04606).
-Training runs the same functions; training/gradients.py goes through them backwards.
+Sums of n-gram vectors, found by hash, are from fastText (Bojanowski et al., 2017,
+arXiv:1607.04606). Training uses the same functions; training/gradients.py computes their
+gradients.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from clutter.features import N_LINE_FEATURES, Features, Floats, Ints
 from clutter.markup import N_MARKUP_FEATURES, Markup
 
 DILATIONS = (1, 2, 4, 8, 16, 32)
-"""Distances, in lines, that the convolutions look over."""
+"""Distances, in lines, between a line and the neighbours that a convolution reads."""
 
 BLOCKS = (
     ("conv", 0),
@@ -37,10 +38,10 @@ BLOCKS = (
 """The residual blocks in order."""
 
 NGRAM_CHUNK = 32768
-"""Characters whose n-grams are summed at a time, so that the arrays stay in cache."""
+"""Number of characters whose n-grams are summed together: the arrays then fit in the cache."""
 
 _PIECE = 64
-"""Positions whose n-grams are summed in 16 bits; see ``sum_ngram_vectors``."""
+"""Number of positions whose n-grams are summed in 16 bits; see ``sum_ngram_vectors``."""
 
 Weights = Mapping[str, Floats]
 
@@ -48,12 +49,15 @@ Weights = Mapping[str, Floats]
 def weight_shapes(
     ngram_size: int, markup_size: int, hidden: int, summary: int, labels: int
 ) -> dict[str, tuple[int, ...]]:
-    """Name and shape of every array of a network but the tables of vectors. The sizes are those
-    of a vector of an n-gram and of a markup hash (0 in a network for text only), of a line's
-    state and of the running means."""
-    beside = markup_size + N_MARKUP_FEATURES + 1 if markup_size else 0
+    """Name and shape of every array of a network except the tables of vectors.
+
+    ``ngram_size`` is the size of an n-gram's vector, ``markup_size`` that of a markup hash's
+    vector (0 in a network for text only), ``hidden`` that of a line's state, ``summary`` that of
+    the running means; ``labels`` is the number of labels.
+    """
+    markup_inputs = markup_size + N_MARKUP_FEATURES + 1 if markup_size else 0
     shapes: dict[str, tuple[int, ...]] = {
-        "in_w": (ngram_size + N_LINE_FEATURES + beside, hidden),
+        "in_w": (ngram_size + N_LINE_FEATURES + markup_inputs, hidden),
         "in_b": (hidden,),
         "out_w": (hidden, labels),
         "out_b": (labels,),
@@ -68,7 +72,10 @@ def weight_shapes(
 
 
 class Layout:
-    """The place of each line in its section: what the forward pass and its gradient share."""
+    """The position of each line in its section, for the forward pass and its gradient.
+
+    ``sections`` (sections + 1) is that of ``features.Lines``.
+    """
 
     def __init__(self, sections: Ints) -> None:
         sizes = np.diff(sections)
@@ -78,14 +85,14 @@ class Layout:
         left = sizes[self.section] - 1 - index
         self.before = (index + 1).astype(np.float32)[:, None]
         self.after = (left + 1).astype(np.float32)[:, None]
-        # lines that have no neighbour at a distance above or below them
+        # for each distance, the lines without a neighbour that far above or below
         self.top = {d: np.flatnonzero(index < d) for d in DILATIONS}
         self.bottom = {d: np.flatnonzero(left < d) for d in DILATIONS}
 
 
 def neighbours(h: Floats, distance: int, layout: Layout) -> Floats:
-    """Each line's state between those of the lines ``distance`` above and below; zeros
-    where there is none. (lines, hidden) -> (lines, 3 * hidden)"""
+    """The states of the line ``distance`` above, of the line itself and of the line ``distance``
+    below, side by side; zeros if there is no such line. (lines, hidden) -> (lines, 3 * hidden)"""
     count, hidden = h.shape
     out = np.empty((count, 3 * hidden), h.dtype)
     out[distance:, :hidden] = h[:-distance]
@@ -97,9 +104,9 @@ def neighbours(h: Floats, distance: int, layout: Layout) -> Floats:
 
 
 def running_means(u: Floats, layout: Layout) -> Floats:
-    """Mean of the section's lines from its top to each line, and from each line to its
-    end. (lines, n) -> (lines, 2 * n)"""
-    # in double precision, so that the pages before in the batch leave no trace
+    """Mean over the lines from the section's top to each line, and mean from each line to the
+    section's end. (lines, n) -> (lines, 2 * n)"""
+    # in double precision: earlier pages in the batch must not change the result
     total = np.zeros((u.shape[0] + 1, u.shape[1]))
     np.cumsum(u, axis=0, dtype=np.float64, out=total[1:])
     begin = total[layout.sections][layout.section]
@@ -118,11 +125,11 @@ def network_input(
     markup_features: Floats | None = None,
     has_markup: Floats | None = None,
 ) -> Floats:
-    """What enters the network for each line: (lines, ngram_size + N_LINE_FEATURES), and with
-    markup (lines, ngram_size + N_LINE_FEATURES + markup_size + N_MARKUP_FEATURES + 1).
+    """The network's input for each line: (lines, ngram_size + N_LINE_FEATURES), or with markup
+    (lines, ngram_size + N_LINE_FEATURES + markup_size + N_MARKUP_FEATURES + 1).
 
-    ``weights`` hold the mean and scale that line features are brought to. ``has_markup`` says
-    with 1 or 0 which lines come from HTML; without it, all of them do.
+    ``weights`` hold the mean and scale for standardising the line features. ``has_markup``
+    (lines,) is 1 for lines from HTML and 0 for others; without it, all lines are from HTML.
     """
     scaled = line_features - weights["shape_mean"]
     scaled *= weights["shape_scale"]
@@ -142,10 +149,10 @@ def forward(
     tape: list[tuple[Floats, ...]] | None = None,
     dropout: tuple[Floats, Floats] | None = None,
 ) -> Floats:
-    """Probabilities (lines, labels) from the input ``x`` that ``network_input`` assembles.
+    """Probabilities (lines, labels) for the input ``x`` from ``network_input``.
 
-    Training gives a ``tape``, which collects what each layer saw, and two ``dropout`` masks,
-    one for the first state and one for the last.
+    For training: ``tape`` collects the inputs and outputs of each layer; ``dropout`` are two
+    masks, one for the first state and one for the last.
     """
     h = x @ weights["in_w"][: x.shape[1]]
     h += weights["in_b"]
@@ -156,16 +163,16 @@ def forward(
         tape.append((x, h))
     for kind, i in BLOCKS:
         if kind == "conv":
-            seen = neighbours(h, DILATIONS[i], layout)
-            update = seen @ weights[f"conv{i}_w"]
-            record: tuple[Floats, ...] = (seen,)
+            layer_input = neighbours(h, DILATIONS[i], layout)
+            update = layer_input @ weights[f"conv{i}_w"]
+            record: tuple[Floats, ...] = (layer_input,)
         else:
             summary = h @ weights[f"mean{i}_u"]
             summary += weights[f"mean{i}_c"]
             np.maximum(summary, 0, out=summary)
-            seen = running_means(summary, layout)
-            update = seen @ weights[f"mean{i}_w"]
-            record = (seen, h, summary)
+            layer_input = running_means(summary, layout)
+            update = layer_input @ weights[f"mean{i}_w"]
+            record = (layer_input, h, summary)
         update += weights[f"{kind}{i}_b"]
         np.maximum(update, 0, out=update)
         if tape is None:
@@ -186,9 +193,9 @@ def forward(
 
 
 def quantised(table: Floats, scale: Floats | None = None) -> tuple[NDArray[np.int8], Floats]:
-    """A table of vectors in 8 bits a number, with the scale of each column.
+    """A table of vectors (rows, size) with 8 bits per number, and the scale (size,) of its columns.
 
-    With a given ``scale``, values are clipped to it, and what was rounded to it before does
+    If ``scale`` is given, values are clipped to it; values that were rounded to it before do
     not change.
     """
     if scale is None:
@@ -197,18 +204,18 @@ def quantised(table: Floats, scale: Floats | None = None) -> tuple[NDArray[np.in
 
 
 def packed(table: NDArray[np.int8]) -> NDArray[np.uint64]:
-    """A quantised table as ``sum_ngram_vectors`` adds it up: (rows, size / 4), four numbers of 0 to
-    255, the table's with 128 added, in the four 16-bit lanes of each integer."""
+    """A quantised table in the form that ``sum_ngram_vectors`` needs: (rows, size / 4). Each
+    integer has four 16-bit lanes, with a number of the table plus 128 (0 to 255) in each."""
     return (table.astype(np.uint16) + np.uint16(128) & np.uint16(255)).view(np.uint64)
 
 
 def sum_ngram_vectors(table: NDArray[np.uint64], scale: Floats, features: Features) -> Floats:
-    """Sum of each line's n-gram vectors over the square root of how many there are:
+    """Sum of each line's n-gram vectors, divided by the square root of their number:
     (lines, ngram_size).
 
-    ``table`` comes from ``packed``: one integer addition adds four numbers, exactly, as long as no
-    more than 64 positions of four n-grams are added (64 * 4 * 255 is below 2**16); longer
-    lines are added up in pieces.
+    ``table`` comes from ``packed``, so one integer addition adds four numbers. This is exact for
+    up to 64 positions with four n-grams each (64 * 4 * 255 is below 2**16); longer lines are
+    added up in pieces.
     """
     count = features.first.size - 1
     size = 4 * table.shape[1]
@@ -216,8 +223,8 @@ def sum_ngram_vectors(table: NDArray[np.uint64], scale: Floats, features: Featur
         return np.zeros((0, size), np.float32)
     positions = np.diff(features.first)
     pieces = (positions + _PIECE - 1) // _PIECE
-    behind = np.cumsum(pieces)
-    nth = np.arange(behind[-1]) - np.repeat(behind - pieces, pieces)
+    piece_end = np.cumsum(pieces)
+    nth = np.arange(piece_end[-1]) - np.repeat(piece_end - pieces, pieces)
     start = np.repeat(features.first[:-1], pieces) + _PIECE * nth
     cuts = np.unique(np.searchsorted(start, np.arange(0, start[-1] + 1, NGRAM_CHUNK)))
     cuts = np.append(cuts, start.size)
@@ -236,7 +243,7 @@ def sum_ngram_vectors(table: NDArray[np.uint64], scale: Floats, features: Featur
         np.add.reduceat(part, start[a:b] - begin, axis=0, out=sums[a:b])
     lanes = sums.view(np.uint16)
     if start.size > count:
-        lanes = np.add.reduceat(lanes, behind - pieces, axis=0, dtype=np.int32)
+        lanes = np.add.reduceat(lanes, piece_end - pieces, axis=0, dtype=np.int32)
     grams = (positions * features.buckets.shape[0])[:, None]
     out = lanes.astype(np.float32)
     out -= (128 * grams).astype(np.float32)
@@ -246,14 +253,14 @@ def sum_ngram_vectors(table: NDArray[np.uint64], scale: Floats, features: Featur
 
 
 def sum_markup_vectors(table: NDArray[np.int8], scale: Floats, markup: Markup) -> Floats:
-    """Sum of each line's markup vectors over the square root of how many there are:
-    (lines, markup_size)."""
+    """Sum of each line's markup vectors, divided by the square root of their number:
+    (lines, markup_size). Lines without hashes get zeros."""
     counts = np.diff(markup.first)
     out = np.zeros((counts.size, table.shape[1]), np.float32)
-    some = np.flatnonzero(counts)
-    if some.size:
+    marked = np.flatnonzero(counts)
+    if marked.size:
         rows = table.take(markup.hashes, axis=0, mode="clip").astype(np.int32)
-        out[some] = np.add.reduceat(rows, markup.first[some], axis=0)
+        out[marked] = np.add.reduceat(rows, markup.first[marked], axis=0)
         out *= scale
         out /= np.sqrt(np.maximum(counts, 1), dtype=np.float32)[:, None]
     return out
