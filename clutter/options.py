@@ -1,9 +1,9 @@
-"""How pages are cleaned: the settings that every way of cleaning shares.
+"""The settings for cleaning pages, the same for every way of cleaning.
 
-The command, a run over a crawl, a cluster engine and a scraper all clean with the same
-settings. :class:`CleanOptions` is small and can be pickled, so it travels to other processes
-and machines. It also says which field of a record holds the page, and what the fields of a
-clean record are called.
+The command, a run over a crawl, a cluster engine and a scraper all use the same settings.
+:class:`CleanOptions` is small and can be pickled, so it can be sent to other processes and
+machines. It also says which field of a record holds the page, and gives the names of the
+fields of a clean record.
 """
 
 from __future__ import annotations
@@ -15,22 +15,23 @@ from clutter.errors import CleaningError
 from clutter.page import KEPT, LABELS, THRESHOLD, unknown_label
 
 TEXT_FORMATS = ("text", "markdown")
-"""What clean text can look like."""
+"""The formats of clean text."""
 
 PAGE_FIELDS = ("html", "text")
-"""Fields that hold a record's page where no other is named: the first of them that is there.
-What is read from ``html`` is HTML, what from ``text`` plain text."""
+"""If no field is named, the first of these fields that a record has holds its page. ``html``
+holds HTML, ``text`` plain text."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class CleanOptions:
     """How pages are cleaned.
 
-    ``model`` is a model file (None: the shipped model), ``keep``, ``threshold`` and
-    ``format`` are those of ``Page.clean``; with ``lines``, every line comes with its label
-    and confidence too. ``text_field`` or ``html_field`` names the field of a record that
-    holds its page; without either, it is ``html`` where a record has that, else ``text``.
-    ``encoding`` is that of bytes (None: UTF-8; of HTML what it declares or looks like).
+    ``model`` is a model file (None: the shipped model). ``keep``, ``threshold`` and ``format``
+    are those of ``HtmlPage.clean``. If ``lines`` is set, the result also has every line with
+    its label and confidence. ``text_field`` or ``html_field`` names the field of a record that
+    holds its page; without either, it is ``html`` if the record has this field, else ``text``.
+    ``encoding`` is the encoding of bytes (None: UTF-8 for plain text, declared or detected for
+    HTML).
 
     Raises CleaningError for invalid settings.
     """
@@ -61,34 +62,36 @@ class CleanOptions:
             raise CleaningError(f"markdown takes HTML, and {self.text_field!r} is plain text")
 
     def page_field(self, names: Sequence[str]) -> str:
-        """The field that holds the page, of a record with fields of these names. Raises
-        CleaningError where there is none."""
+        """The field that holds the page, in a record with these fields. Raises CleaningError if
+        there is none."""
         wanted = [name for name in (self.html_field, self.text_field) if name is not None]
         wanted = wanted or list(PAGE_FIELDS)
         for name in wanted:
             if name in names:
                 return name
-        there = ", ".join(names) or "none"
+        available = ", ".join(names) or "none"
         raise CleaningError(
-            f"no field {' or '.join(map(repr, wanted))}; there are: {there}; "
+            f"no field {' or '.join(map(repr, wanted))}; there are: {available}; "
             "text or html names the right one"
         )
 
     def is_html(self, field: str) -> bool:
-        """Whether what the field holds is HTML."""
+        """Whether this field holds HTML."""
         default = PAGE_FIELDS[0] if self.text_field is None else None
         return field == (self.html_field or default)
 
     @property
     def new_fields(self) -> tuple[str, ...]:
-        """The fields that a record gains."""
+        """The fields that cleaning adds to a record."""
         return ("text", "title", "lines") if self.lines else ("text", "title")
 
     def renamed_fields(self, names: Sequence[str]) -> dict[str, str]:
-        """New names of the fields that a record keeps (that of its page is not among them).
+        """The new names for the fields that a record keeps, by their old names. ``names`` must not
+        include the field of the page.
 
-        They keep their names, but where a new field has one of these names, in whatever case,
-        the old one becomes ``original_NAME``: to Spark, ``Title`` and ``title`` are one column.
+        A field keeps its name, unless a new field has the same name in lower or upper case:
+        then it becomes ``original_NAME``. (For Spark, ``Title`` and ``title`` are the same
+        column.)
         """
         reserved = {*self.new_fields, "error"}
         taken = {name.lower() for name in names} | reserved

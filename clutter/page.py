@@ -1,8 +1,8 @@
-"""What comes back for one page: its lines with their labels, and the clean text.
+"""The result for one page: its lines with their labels, and the clean text.
 
-A :class:`Page` keeps the text as it was given and says of every non-blank line
-what it is and how sure the model is. Nothing is rewritten: a line's text is the
-input's, character for character, and the clean text is made of whole lines.
+A :class:`Page` keeps the input text and gives the label of every non-blank line and the
+model's confidence. No text is rewritten: a line has exactly the characters of the
+input, and the clean text consists of whole lines.
 """
 
 from __future__ import annotations
@@ -18,19 +18,18 @@ from numpy.typing import NDArray
 from clutter.errors import CleaningError
 
 LABELS = ("body", "title", "meta", "nav", "comment", "ad", "teaser", "notice")
-"""What a line can be; README.md and labelled/README.md say what each means."""
+"""The labels of lines. README.md and labelled/README.md explain them."""
 
 KEPT = ("title", "body")
-"""The labels of the clean text, unless told otherwise."""
-
+"""The labels of the clean text by default."""
 
 THRESHOLD = 0.5
-"""A line is kept where the probabilities of the kept labels together reach this."""
+"""A line is kept if the sum of the probabilities of the kept labels is at least this."""
 
 
 def unknown_label(label: str, known: Sequence[str] = LABELS) -> str:
-    """What to say of a label that does not exist: the nearest one, and all there are."""
-    import difflib  # which only mistakes need
+    """The message for an unknown label: it names the most similar label, and all labels."""
+    import difflib  # only needed for this message
 
     near = difflib.get_close_matches(label.strip().lower(), known, 1, 0.5)
     hint = f" (did you mean {near[0]!r}?)" if near else ""
@@ -45,7 +44,7 @@ def keeps(
 ) -> NDArray[np.bool_]:
     """Which lines to keep: bool, one entry for each row of ``probabilities`` (lines, labels).
 
-    A line is kept where the probabilities of the kept labels together reach the threshold.
+    A line is kept if the sum of the probabilities of the kept labels is at least the threshold.
 
     Raises CleaningError for an unknown label or a threshold outside 0 to 1.
     """
@@ -59,15 +58,15 @@ def keeps(
     columns = [labels.index(label) for label in dict.fromkeys(keep)]
     if not columns:
         return np.zeros(len(probabilities), bool)
-    # a hair of slack, so that threshold 1 keeps what is certain to float precision
+    # with threshold 1, rounding errors must not drop a line that is certain
     kept: NDArray[np.bool_] = probabilities[:, columns].sum(axis=1) >= threshold - 1e-6
     return kept
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A labelled line: ``number`` is its 1-based place among all lines of the input,
-    blank ones counted; ``confidence`` is the probability of ``label``."""
+    """A labelled line. ``number`` is its 1-based number among all lines of the input,
+    including blank ones; ``confidence`` is the probability of ``label``."""
 
     number: int
     text: str
@@ -78,10 +77,10 @@ class Line:
 class Page:
     """A labelled page.
 
-    ``probabilities`` is float32 of shape (lines, labels), a row for every non-blank
-    line, each summing to 1, with columns as ``labels``. ``number``, ``start`` and
-    ``end`` (int64, one entry a line) tell where the lines stand in ``text``: their
-    1-based number, the position of their first character and the one behind their last.
+    ``probabilities`` (lines, labels) float32 has a row for every non-blank line, which sums
+    to 1, and a column for every label in ``labels``. ``number``, ``start`` and ``end`` (int64,
+    one entry per non-blank line) are the line's 1-based number in ``text``, the position of
+    its first character, and the position after its last.
     """
 
     __slots__ = ("__dict__", "end", "labels", "number", "probabilities", "start", "text")
@@ -129,7 +128,7 @@ class Page:
 
     @property
     def title(self) -> str | None:
-        """The article's headline: the first line labelled so, or None."""
+        """The article's headline: the first line with the label title, or None."""
         if "title" not in self.labels:
             return None
         titles = np.flatnonzero(self.probabilities.argmax(axis=1) == self.labels.index("title"))
@@ -138,10 +137,10 @@ class Page:
     def kept(
         self, *, keep: Collection[str] = KEPT, threshold: float = THRESHOLD
     ) -> NDArray[np.bool_]:
-        """Which lines belong to the clean text: bool, one entry a line.
+        """Which lines belong to the clean text: bool, one entry per non-blank line.
 
-        The lines that ``keeps`` names, but for a headline that the page repeats: it is kept
-        once.
+        These are the lines that ``keeps`` selects, but a headline that the page repeats is kept
+        only once.
 
         Raises CleaningError for an unknown label or a threshold outside 0 to 1.
         """
@@ -159,16 +158,16 @@ class Page:
     def clean(self, *, keep: Collection[str] = KEPT, threshold: float = THRESHOLD) -> str:
         """The kept lines, in order, with the paragraph breaks between them.
 
-        Two kept lines have one blank line between them wherever the input had a blank line
-        there. A low threshold favours recall, a high one precision.
+        There is one blank line between two kept lines if the input had blank lines between
+        them. A low threshold favours recall, a high one precision.
 
         Raises CleaningError for an unknown label or a threshold outside 0 to 1.
         """
         rows = np.flatnonzero(self.kept(keep=keep, threshold=threshold))
         if rows.size == 0:
             return ""
-        # a blank line lies between two rows where their numbers differ by more
-        # than the rows do
+        # there is a blank line between two rows if their line numbers differ by more
+        # than their indices
         gaps = np.diff(self.number[rows]) > np.diff(rows)
         breaks = ["\n\n" if gap else "\n" for gap in gaps.tolist()]
         spans = zip(self.start[rows].tolist(), self.end[rows].tolist(), ["", *breaks], strict=True)

@@ -1,8 +1,8 @@
 """Which input goes to which output: the plan of every command that reads pages.
 
-For one page and for a million the rules are the same: a folder stands for the files in it and
-below, output mirrors input, and nothing is written over an input or over another page's
-output. They are here, once. Nothing is read yet, and no list of files is held.
+The rules are the same for one page and for a million. A folder means all files in it and its
+subfolders. The output has the same folders as the input. No output overwrites an input or the
+output of another page. This module reads no pages, and it keeps no list of files in memory.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ STANDARD_INPUT = "-"
 
 @dataclass(frozen=True)
 class InputFile:
-    """A file to read: ``path`` ("-" is standard input), ``name`` as messages show it, ``place``
-    where its output belongs below a folder of output, ``size`` in bytes."""
+    """A file to read: ``path`` ("-" is standard input), ``name`` for messages, ``place`` (the
+    relative path of its output in an output folder), ``size`` in bytes."""
 
     path: str
     name: str
@@ -36,25 +36,27 @@ class InputFile:
 
     @property
     def is_standard_input(self) -> bool:
+        """Whether this is standard input."""
         return self.path == STANDARD_INPUT
 
 
 @dataclass(frozen=True)
 class Output:
-    """Where output goes: to the one file ``path``, or to a file for each input in the folder
-    ``path``, which mirrors the input. ``suffix`` is the ending of files made of pages."""
+    """Where output goes: all of it to the file ``path``, or one file for each input file to the
+    folder ``path``, with the folders of the input. ``suffix`` is the ending of the output files
+    of pages."""
 
     path: Path
     is_folder: bool
     suffix: str
 
     def path_of(self, file: InputFile) -> Path:
-        """The file that the output of an input file goes to."""
+        """The output file of an input file."""
         return self.path / output_name(file.place, self.suffix) if self.is_folder else self.path
 
 
 def is_one_page(paths: Sequence[str]) -> bool:
-    """Whether arguments name a single page: standard input, or one file that is a page."""
+    """Whether the arguments name a single page: standard input, or one file that is a page."""
     return len(paths) == 1 and not os.path.isdir(paths[0]) and format_of(paths[0]) is PAGE_FILES
 
 
@@ -65,13 +67,14 @@ def find_inputs(
     records: bool = True,
     skip: Callable[[str], bool] = lambda path: False,
 ) -> Iterator[InputFile]:
-    """The files that arguments name: files, "-", and the files in folders and below, by path.
+    """The files that the arguments name: files, "-" for standard input, and for a folder the files
+    in it and its subfolders, sorted by path.
 
-    Of folders, the files are taken whose name or path is like ``pattern``, or, without one,
-    those with a known ending; files of records only where ``records`` says so, and none that
-    ``skip`` says to pass over.
+    In folders, a file is taken if its name or its path in the folder matches ``pattern``; without
+    a pattern, if it has the ending of a page, or with ``records`` also of a file of records. A
+    file for which ``skip`` returns True is left out.
 
-    Raises InputError where an argument is not there, or where nothing is found at all; OSError.
+    Raises InputError if an argument does not exist or no file is found; OSError.
     """
     endings = KNOWN_ENDINGS if records else PAGE_FILES.endings
     is_empty = True
@@ -101,15 +104,15 @@ def find_inputs(
 
 
 def needs_folder(paths: Sequence[str], output: str) -> bool:
-    """Whether output of one file a page goes to a folder: for several pages, for a folder of
-    them, and for one page where that folder is there already."""
+    """Whether the output of a command that writes one file per page is a folder: for several
+    pages, for a folder of pages, and if ``output`` is an existing folder."""
     return len(paths) > 1 or any(map(os.path.isdir, (*paths, output)))
 
 
 def plan_output(output: str, paths: Sequence[str], suffix: str, *, is_folder: bool) -> Output:
-    """Where the output of these arguments goes.
+    """Where the output for these arguments goes.
 
-    Raises InputError where a folder of output is a file, or is inside a folder of input.
+    Raises InputError if the output folder is a file, or is in an input folder.
     """
     if is_folder:
         if os.path.exists(output) and not os.path.isdir(output):
@@ -126,12 +129,13 @@ def plan_output(output: str, paths: Sequence[str], suffix: str, *, is_folder: bo
 def check_collisions(
     files: Callable[[], Iterable[InputFile]], output: Output, scratch: Path
 ) -> None:
-    """See that no output is an input too, and that no two inputs have one output.
+    """Check that no output is also an input, and that no two inputs have the same output.
 
-    ``files`` gives the input files, each time it is called; ``scratch`` is a folder for files
-    on the way: the names of a million files are not held, but their hashes are sorted on disk.
+    ``files`` returns the input files, every time it is called. ``scratch`` is a folder for
+    temporary files: the names of a million files are not kept in memory; their hashes are sorted
+    on disk.
 
-    Raises InputError where there is such a file; OSError.
+    Raises InputError for such an output; OSError.
     """
     if not output.is_folder:
         if output.path.is_file() and _identity(output.path) in map(_identity_of, files()):
@@ -141,19 +145,19 @@ def check_collisions(
     with open(hashes, "wb") as stream:
         for file in files():
             stream.write(_identity_of(file) + _identity(output.path_of(file)))
-    twice = set()
+    duplicates = set()
     for keys in keys_by_top_bits(hashes, scratch):
         keys.sort()
-        twice |= {key.tobytes() for key in keys[1:][keys[1:] == keys[:-1]]}
+        duplicates |= {key.tobytes() for key in keys[1:][keys[1:] == keys[:-1]]}
     hashes.unlink()
-    if not twice:
+    if not duplicates:
         return
     inputs = {_identity_of(file) for file in files()}
     for target in map(output.path_of, files()):
         identity = _identity(target)
-        if identity in twice and identity in inputs:
+        if identity in duplicates and identity in inputs:
             raise InputError(f"{printable(str(target))}: is the input too; {_ELSEWHERE[1]}")
-        if identity in twice:
+        if identity in duplicates:
             raise InputError(f"{printable(str(target))}: two pages would be written here")
 
 
@@ -165,7 +169,7 @@ def _identity_of(file: InputFile) -> bytes:
 
 
 def _identity(path: str | os.PathLike[str]) -> bytes:
-    """Eight bytes that are the same for two names of one file."""
+    """A hash of eight bytes, the same for all names of a file."""
     folder, name = os.path.split(os.path.abspath(path))
     real = os.path.join(_real_folder(folder), name)
     if os.path.islink(real):

@@ -1,16 +1,16 @@
-"""On how many pages of its site a line is: what a single page cannot tell.
+"""How many pages of its site a line is on. A single page does not show this.
 
-A sentence that a crawl meets on many pages of one site belongs to the site, whatever it
-says: an appeal below each article, the blurb of a service, the label of a form. The idea
-is that of template detection (Bar-Yossef and Rajagopalan, 2002, "Template detection via
-data mining"). A first pass over the crawl counts, for each site, on how many pages each
-line is; the second, which cleans, lowers the odds of ``body`` for lines that are on
-many. What is counted are hashes of 64 bits. They go to disk and are sorted there part by
-part (keys.py), so that memory does not grow with the crawl; processes share what is left.
+A sentence that is on many pages of one site is boilerplate, whatever it says: an appeal below
+each article, the description of a service, the label of a form. The method is template
+detection (Bar-Yossef and Rajagopalan, 2002, "Template detection via data mining"). A first
+pass over the crawl counts, for each site, how many pages each line is on. The second pass,
+which cleans, lowers the odds of ``body`` for lines that are on many pages. Lines are counted
+by 64-bit hashes, which are sorted on disk in parts (keys.py): the memory does not grow with
+the crawl. The counts of frequent lines remain in files, which all processes share.
 
-Measured (tests/benchmarks/repetition.py) on 24 sites, all pages seen: 1.32% of the characters
-kept or dropped wrongly, where it was 1.72%; four sites better, none worse. Fewer than three
-pages of a site have no effect.
+Measured (tests/benchmarks/repetition.py) on 24 sites, with all pages in the counts: 1.32% of
+the characters are kept or dropped wrongly, without counts 1.72%; four sites are better, none
+is worse. Fewer than three pages of a site have no effect.
 """
 
 from __future__ import annotations
@@ -32,82 +32,87 @@ from clutter.markup import runs
 from clutter.page import LABELS, Page
 
 MIN_CHARACTERS = 25
-"""Characters from which on a line counts: shorter ones, such as the subheads of reviews and
-recipes, repeat in articles too."""
+"""Shorter lines are not counted: some, such as the subheads of reviews and recipes, are repeated
+in articles too."""
 
 MIN_PAGES = 3
-"""Pages of its site, the line's own among them, that it has to be on."""
+"""A line has no effect if it is on fewer pages of its site, its own page included."""
 
 MIN_SHARE = 0.2
-"""And their share of all pages of the site. An article may be in a crawl several times; what
-belongs to the site is on many pages."""
+"""The same for the share of all pages of the site: a crawl may contain an article several times,
+but boilerplate is on many pages."""
 
 DROP = 2.0
-"""By how much the logit of body falls then."""
+"""The logit of body is lowered by this for a line that is on enough pages."""
 
 _CUT = 200
-"""Characters of a line that are hashed, with its length."""
+"""Only this many characters of a line, and its length, are hashed."""
 _MIX = np.uint64(0x9E3779B97F4A7C15)
 
 
 def page_keys(texts: Sequence[str], sites: Sequence[str]) -> Keys:
-    """What pages add to the counts: a key for each page's site, and one for each different long
-    line on it. A page without a site ("") adds nothing."""
+    """The keys to count for some pages: one for the site of each page, and one for each distinct
+    long line on it. A page without a site ("") has no keys."""
     pages = features.split(texts)
-    found = []
+    all_keys = []
     for i, site in enumerate(sites):
         if site:
             a, b = pages.first[i], pages.first[i + 1]
             start, end = pages.lines.start[a:b], pages.lines.end[a:b]
             keys = _line_keys(pages.lines.codes, start, end, site)
-            found.append(np.unique(keys[keys > 0]))
-            found.append(_site_key(site))
-    return np.concatenate(found) if found else np.zeros(0, np.uint64)
+            all_keys.append(np.unique(keys[keys > 0]))
+            all_keys.append(_site_key(site))
+    return np.concatenate(all_keys) if all_keys else np.zeros(0, np.uint64)
 
 
 def count_keys(part: Path, folder: Path) -> None:
-    """Count the keys in a file, and write those that are often enough, with their numbers,
-    to a folder. Raises OSError."""
+    """Count the keys in the file ``part``, and write those that occur at least ``MIN_PAGES`` times
+    to the files ``keys`` and ``counts`` in ``folder``. Raises OSError."""
     with replacing(folder / "keys") as keys, replacing(folder / "counts") as counts:
-        for some in keys_by_top_bits(part, folder):
-            key, count = np.unique(some, return_counts=True)
-            often = count >= MIN_PAGES
-            key[often].tofile(keys)
-            count[often].astype(np.uint32).tofile(counts)
+        for some_keys in keys_by_top_bits(part, folder):
+            key, count = np.unique(some_keys, return_counts=True)
+            is_frequent = count >= MIN_PAGES
+            key[is_frequent].tofile(keys)
+            count[is_frequent].astype(np.uint32).tofile(counts)
 
 
 class Repetition:
-    """On how many pages of their site lines are, for a whole crawl: what ``count_keys`` wrote,
-    which stays on disk."""
+    """How many pages of their site lines are on, for a whole crawl.
+
+    It reads the files of ``count_keys`` in ``folder`` as memory maps. Raises OSError.
+    """
 
     def __init__(self, folder: Path) -> None:
         files = (folder / "keys", np.uint64), (folder / "counts", np.uint32)
-        is_empty = files[0][0].stat().st_size == 0  # which no map can be
+        is_empty = files[0][0].stat().st_size == 0  # a memory map cannot be empty
         self._keys, self._counts = (
             np.zeros(0, kind) if is_empty else np.memmap(file, kind, "r") for file, kind in files
         )
 
     def pages(self, keys: Keys) -> Ints:
-        """On how many pages each key is; 0 where on too few."""
-        found = np.zeros(keys.size, np.int64)
+        """How many pages each key is on, or 0 if fewer than ``MIN_PAGES``: one entry per key."""
+        page_counts = np.zeros(keys.size, np.int64)
         place = np.searchsorted(self._keys, keys)
         inside = np.flatnonzero(place < self._keys.size)
         same = inside[self._keys[place[inside]] == keys[inside]]
-        found[same] = self._counts[place[same]]
-        return found
+        page_counts[same] = self._counts[place[same]]
+        return page_counts
 
     def repeating(self, page: Page, site: str) -> NDArray[np.bool_]:
-        """Which lines of a page belong to its site: bool, one entry a line."""
+        """Which lines are on so many pages of the site that they are boilerplate: bool, one entry
+        per non-blank line."""
         if not site or not len(page):
             return np.zeros(len(page), bool)
         keys = _line_keys(code_points(page.text), page.start, page.end, site)
-        often = self.pages(keys)
-        whole = self.pages(_site_key(site))
-        found: NDArray[np.bool_] = (keys > 0) & (often >= MIN_PAGES) & (often >= MIN_SHARE * whole)
-        return found
+        pages = self.pages(keys)
+        all_pages = self.pages(_site_key(site))
+        is_repeating: NDArray[np.bool_] = (
+            (keys > 0) & (pages >= MIN_PAGES) & (pages >= MIN_SHARE * all_pages)
+        )
+        return is_repeating
 
     def weigh(self, page: Page, site: str) -> None:
-        """Lower the odds of body for the lines of a page that belong to its site."""
+        """Lower the odds of body for the ``repeating`` lines of a page; changes the page."""
         rows = self.repeating(page, site)
         if rows.any():
             lowered = page.probabilities[rows]
@@ -116,7 +121,7 @@ class Repetition:
 
 
 def load_repetition(folder: str) -> Repetition:
-    """The counts in a folder, kept open."""
+    """The counts in a folder, kept in memory for the next call. Raises OSError."""
     stamp = os.stat(os.path.join(folder, "keys"))
     return _load(folder, stamp.st_ino, stamp.st_mtime_ns)
 
@@ -127,7 +132,7 @@ def _load(folder: str, inode: int, time: int) -> Repetition:
 
 
 def _line_keys(codes: NDArray[np.uint32], start: Ints, end: Ints, site: str) -> Keys:
-    """A key for each long line on this site, 0 for short ones."""
+    """A key for each line on this site; 0 for short lines."""
     out = np.zeros(start.size, np.uint64)
     long = np.flatnonzero(end - start >= MIN_CHARACTERS)
     if not long.size:
@@ -152,7 +157,7 @@ def _site_key(site: str) -> Keys:
 
 
 def _mixed(hashes: Keys) -> Keys:
-    """Each bit of a hash in all others (the finisher of splitmix64, Steele et al., 2014)."""
+    """Mix hashes: each bit affects all others (end of splitmix64, Steele et al., 2014)."""
     hashes = (hashes ^ (hashes >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     hashes = (hashes ^ (hashes >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return hashes ^ (hashes >> np.uint64(31))

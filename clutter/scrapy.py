@@ -1,16 +1,16 @@
-"""Cleaning items on their way through Scrapy, so that a crawl stores articles, not pages.
+"""A Scrapy item pipeline: the crawl stores articles instead of whole pages.
 
-Three lines among a project's settings put the pipeline in:
+To use it, add these lines to a project's settings:
 
     ITEM_PIPELINES = {"clutter.scrapy.CleanPipeline": 300}
     CLUTTER_HTML = "html"  # the field that holds the page; CLUTTER_TEXT if it is plain text
     CLUTTER_KEEP = ["title", "body"]
 
-The settings are the fields of :class:`clutter.options.CleanOptions` in capitals, ``CLUTTER_``
-before them, but that html_field and text_field are CLUTTER_HTML and CLUTTER_TEXT. One of
-these two has to be there, since a spider may yield items of several kinds. A wrong setting
-stops the crawl before its first request: that a crawl stored raw pages would be found out
-too late.
+The settings are the fields of :class:`clutter.options.CleanOptions` in capitals with the prefix
+``CLUTTER_``; but html_field and text_field are CLUTTER_HTML and CLUTTER_TEXT. One of these two
+is required, because a spider may yield items of several kinds. A wrong setting stops the
+crawl before its first request; otherwise, one would notice too late that the crawl has stored
+raw pages.
 """
 
 from __future__ import annotations
@@ -34,56 +34,56 @@ if TYPE_CHECKING:
     from scrapy.settings import BaseSettings
 
 PREFIX = "CLUTTER_"
-"""What the names of the settings begin with."""
+"""The prefix of the names of all settings."""
 
 logger = logging.getLogger(__name__)
 
 
 class CleanPipeline:
-    """A Scrapy item pipeline that puts the clean article in the place of the page.
+    """A Scrapy item pipeline that replaces the page by the clean article.
 
-    An item gains ``text`` (the clean text), ``title`` (the page's headline, or None) and, with
-    CLUTTER_LINES, ``lines``. The field that held the page goes: a dict and a ``scrapy.Item``
-    lose it; in other objects, which always have all fields of their class, it becomes None.
-    What the spider itself put into a field of a new one's name becomes ``original_NAME``.
+    New fields of an item: ``text`` (the clean text), ``title`` (the page's headline, or None) and,
+    with CLUTTER_LINES, ``lines``. The page is removed: a dict or a ``scrapy.Item`` loses the field;
+    other objects always have all fields of their class, so there it becomes None. If the spider
+    has filled a field with the name of a new one, its value moves to ``original_NAME``.
 
-    A class of items has to declare ``text`` (and ``lines``); an item without is an error that
-    says so. It may declare ``title`` and ``original_title`` or not: in a class with ``title``
-    alone, what the spider found stays, and the page's headline stands in where it found none.
+    A class of items has to declare ``text`` (and ``lines``); if not, an error says so. The fields
+    ``title`` and ``original_title`` are optional. If a class has only ``title``, a value from the
+    spider is kept, and the page's headline is used only if there is none.
 
-    A page that cannot be cleaned drops its item (DropItem, with the reason), so that what
-    comes behind this pipeline may rely on ``text``. Scrapy logs and counts dropped items and
-    hands them to the signal ``item_dropped`` with the response, which still has the page; the
-    item lets go of it, or all of it would be written to the log. Items without a field of the
-    page's name pass as they are.
+    If a page cannot be cleaned, its item is dropped (DropItem, with the reason), so every item
+    after this pipeline has ``text``. Scrapy logs and counts dropped items and passes them to the
+    signal ``item_dropped`` with the response, which still has the page. The page is removed from
+    the item, because Scrapy would write all of it to the log. Items without the field of the page
+    are not changed.
 
-    Scrapy's stats count what ``clutter.cleaning.count`` does, with ``clutter/`` before it, and
-    as ``clutter/skipped`` the items that passed as they are.
+    Scrapy's stats count the numbers of ``clutter.cleaning.count``, with the prefix ``clutter/``,
+    and the unchanged items as ``clutter/skipped``.
     """
 
     def __init__(self, crawler: Crawler, options: CleanOptions) -> None:
-        assert crawler.stats is not None  # a crawler that makes its pipelines has them
+        assert crawler.stats is not None  # they exist when a crawler makes its pipelines
         self.stats = crawler.stats
         self.options = options
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> CleanPipeline:
-        """The pipeline that the settings describe. Raises CleaningError for wrong ones."""
+        """The pipeline with the crawler's settings. Raises CleaningError for invalid settings."""
         return cls(crawler, _options(crawler.settings))
 
-    # Scrapy before 2.14 hands in the spider; later ones do so only where it has no default
+    # Scrapy before 2.14 passes the spider; later versions only if the argument has no default
     def open_spider(self, spider: Spider | None = None) -> None:
-        """Load the model. Raises CleaningError for settings that no page could be cleaned
-        with, and what ``clean_many`` does for a model that cannot be used."""
+        """Load the model. Raises CleaningError if no page can be cleaned with these settings, and
+        the errors of ``clean_many`` if the model cannot be used."""
         is_html = self.options.html_field is not None
-        # bytes ask for the encoding, a tag for the network for HTML
+        # bytes test the encoding; the tag loads the network for HTML
         for answer in clean_many([Content(b"", is_html), Content("<p>.", is_html)], self.options):
             if isinstance(answer, str):
                 raise CleaningError(f"no page can be cleaned with these settings: {answer}")
 
     def process_item(self, item: Any, spider: Spider | None = None) -> Any:
-        """The same item, cleaned. Raises DropItem where its page cannot be cleaned, and
-        CleaningError where the spider makes items that cannot hold what they gain."""
+        """Clean an item and return it. Raises DropItem if its page cannot be cleaned, and
+        CleaningError if its page is not str or bytes, or its class lacks a new field."""
         adapter = ItemAdapter(item)
         try:
             source = self.options.page_field(list(adapter))
@@ -95,7 +95,7 @@ class CleanPipeline:
             kind = type(data).__name__
             raise CleaningError(f"the field {source!r} holds a {kind}; a page is a str or bytes")
         gained, moved = _places(adapter, source, self.options)
-        # a page is too small to be shared out between the threads of the linear algebra
+        # for one page, several threads of the linear algebra are slower than one
         with one_thread():
             content = Content(data, self.options.is_html(source))
             (answer,) = clean_many([content], self.options)
@@ -114,15 +114,15 @@ class CleanPipeline:
         return item
 
     def close_spider(self, spider: Spider | None = None) -> None:
-        """Say so where no item at all held a page: the field must have another name."""
-        seen = [self.stats.get_value(f"clutter/{name}", 0) for name in ("pages", "errors")]
-        if not any(seen) and self.stats.get_value("clutter/skipped"):
+        """Log an error if no item had a page: then the name of the field is probably wrong."""
+        tried = [self.stats.get_value(f"clutter/{name}", 0) for name in ("pages", "errors")]
+        if not any(tried) and self.stats.get_value("clutter/skipped"):
             name = self.options.html_field or self.options.text_field
             logger.error("clutter has cleaned nothing: no item had a field %r", name)
 
 
 def _options(settings: BaseSettings) -> CleanOptions:
-    """What the settings say; those from the command line are strings."""
+    """The options in the settings. Settings from the command line are strings."""
     known = {
         PREFIX + field.name.removesuffix("_field").upper(): field.name
         for field in fields(CleanOptions)
@@ -151,8 +151,10 @@ def _options(settings: BaseSettings) -> CleanOptions:
 def _places(
     adapter: ItemAdapter, source: str, options: CleanOptions
 ) -> tuple[list[str], dict[str, str]]:
-    """The new fields that the item takes, and the new names of those that it had before.
-    Raises CleaningError where its class has no place for one."""
+    """The new fields for the item, and the new names of existing fields that must move.
+
+    Raises CleaningError if the item's class does not declare a field that is needed.
+    """
     if isinstance(adapter.item, dict):
         names = options.renamed_fields([name for name in adapter if name != source])
         return list(options.new_fields), {

@@ -1,9 +1,9 @@
 """The model file: arrays and a header, checked when they are read.
 
-A model is one ``.safetensors`` file (never a pickle, which could run code), with the settings,
-the labels and what is known of its training in a JSON header. The network for HTML, where a
-model has one, is in a second file beside it. A file that does not fit this version is refused
-with what is wrong, before it can give wrong answers.
+A model is one ``.safetensors`` file (never a pickle, which could run code). Its JSON header
+holds the settings, the labels and facts about the training. If a model has a network for HTML,
+this is in a second file in the same folder. A file that does not fit this version raises an
+error that says what is wrong, so it cannot give wrong results.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from clutter.network import weight_shapes
 from clutter.page import LABELS
 
 FORMAT_VERSION = 2
-"""Version of the model file; another one is refused. It grows with every change to what
-the arrays mean, and so with every change to what features.py computes."""
+"""Version of the model file; other versions raise an error. Increase it with every change to the
+meaning of the arrays, so also with every change to what features.py computes."""
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -35,8 +35,8 @@ Arrays = dict[str, NDArray[Any]]
 def write_model_file(
     path: str | os.PathLike[str], arrays: Mapping[str, NDArray[Any]], metadata: Mapping[str, Any]
 ) -> None:
-    """Write a model file, whole or not at all. Raises OSError."""
-    from clutter.files import replacing  # which inference does without
+    """Write a model file, completely or not at all. Raises OSError."""
+    from clutter.files import replacing  # not needed for inference
 
     header = {
         "format": FORMAT_VERSION,
@@ -54,22 +54,22 @@ def write_model_file(
 def read_model_file(path: str | os.PathLike[str]) -> tuple[Arrays, dict[str, Any]]:
     """The arrays and the metadata of a model file.
 
-    Raises ModelError where the file is not a clutter model, is damaged, or was
-    written by another version of the format; OSError where it cannot be read.
+    Raises ModelError if the file is not a clutter model, is damaged, or has another
+    version of the format; OSError if it cannot be read.
     """
     name = os.fspath(path)
     data = Path(path).read_bytes()
     try:
         arrays = safetensors.numpy.load(data)
-        # the library's reader of bytes gives the arrays only: the header is JSON
-        # behind its own length, 8 bytes, little-endian
+        # safetensors.numpy.load returns only the arrays. The header is JSON; its length
+        # is before it in 8 bytes, little-endian
         length = int.from_bytes(data[:8], "little")
         header = json.loads(json.loads(data[8 : 8 + length])["__metadata__"]["clutter"])
         if not isinstance(header, dict):
             raise TypeError("the header is not an object")
     except (KeyError, TypeError):
         raise ModelError(f"{name}: a safetensors file, but not a clutter model") from None
-    except Exception as error:  # the reader raises its own kinds for each sort of damage
+    except Exception as error:  # damaged files raise many kinds of errors
         raise ModelError(f"{name}: not a model file, or a damaged one ({error})") from None
     if header.get("format") != FORMAT_VERSION:
         raise ModelError(
@@ -87,13 +87,13 @@ def read_model_file(path: str | os.PathLike[str]) -> tuple[Arrays, dict[str, Any
 
 
 def html_file_of(path: str | os.PathLike[str]) -> Path:
-    """Where the network for HTML is, of the model in this file."""
+    """The file of the network for HTML that belongs to this model file."""
     file = Path(path)
     return file.with_name(file.name.removesuffix(".safetensors") + ".html.safetensors")
 
 
 def shipped_model_file() -> Path:
-    """The shipped model: inside the installed package, or in the repository beside it."""
+    """The file of the shipped model: in the installed package, or in the repository next to it."""
     here = Path(__file__).resolve().parent
     inside = here / "models" / "default.safetensors"
     return inside if inside.exists() else here.parent / "models" / "default.safetensors"
@@ -129,10 +129,10 @@ def _check_arrays(name: str, arrays: Arrays) -> None:
     shapes |= {"shape_mean": (N_LINE_FEATURES,), "shape_scale": (N_LINE_FEATURES,)}
     shapes |= {"ngrams": (1 << features.BUCKET_BITS, ngram_size), "ngrams_scale": (ngram_size,)}
     for array, shape in shapes.items():
-        is_shape, is_kind = arrays[array].shape, arrays[array].dtype
-        kind = np.dtype(np.int8 if array in ("ngrams", "marks") else np.float32)
-        if is_shape != shape or is_kind != kind:
-            refuse(array, f"is {is_kind} {is_shape}, not {kind} {shape}")
+        actual_shape, actual_dtype = arrays[array].shape, arrays[array].dtype
+        dtype = np.dtype(np.int8 if array in ("ngrams", "marks") else np.float32)
+        if actual_shape != shape or actual_dtype != dtype:
+            refuse(array, f"is {actual_dtype} {actual_shape}, not {dtype} {shape}")
         if not np.isfinite(arrays[array]).all():
             refuse(array, "holds numbers that are not finite")
     extra = sorted(set(arrays) - set(shapes))

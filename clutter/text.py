@@ -1,8 +1,8 @@
-"""Small conversions between bytes, text and what a message shows.
+"""Small conversions between bytes, text and the text of messages.
 
-Text comes from scrapers and goes to files and terminals, and neither is well-behaved: bytes
-in other encodings than they say, halves of surrogate pairs, file names that are no text. The
-few rules for that are here, once.
+Text from scrapers and names of files are often malformed: bytes in another encoding than
+declared, lone surrogates, file names that are not valid text. The few rules for such cases are
+in this module.
 """
 
 from __future__ import annotations
@@ -14,21 +14,21 @@ from urllib.parse import urlsplit
 from clutter.errors import DecodingError, EncodingError
 
 LINE_BREAK = re.compile(r"\r\n|\n|\r")
-"""What ends a line, here as everywhere: no other character does."""
+"""The line breaks, in the whole library: no other character ends a line."""
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def utf8(text: str) -> bytes:
-    """UTF-8 for any str: lone surrogates, which UTF-8 cannot hold, become U+FFFD."""
+    """UTF-8 for any str. Lone surrogates, which UTF-8 cannot encode, become U+FFFD."""
     return _SURROGATE.sub("\ufffd", text).encode("utf-8")
 
 
 def decoded(data: str | bytes, encoding: str) -> str:
-    """The text of a page of plain text, with its line breaks as they are.
+    """The text of a page of plain text. Line breaks do not change.
 
-    Raises DecodingError for bytes that are not in this encoding, EncodingError for an
-    encoding that does not exist.
+    Raises DecodingError for bytes that are not valid in this encoding, EncodingError for an
+    unknown encoding.
     """
     if isinstance(data, str):
         return data
@@ -47,17 +47,17 @@ def decoded(data: str | bytes, encoding: str) -> str:
 
 
 def printable(path: str) -> str:
-    """A path to show: bytes in it that are not UTF-8 become U+FFFD."""
+    """A path for messages: bytes in it that are not UTF-8 become U+FFFD."""
     return os.fsencode(path).decode("utf-8", "replace")
 
 
 def plural(number: int, noun: str) -> str:
-    """A number of things, to show."""
+    """A number and a noun for messages: "1 page", "1,000 pages"."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def site_of(url: object) -> str:
-    """The host in an address, without "www."; "" where there is none."""
+    """The host in a URL, without "www."; "" if there is none."""
     if not isinstance(url, str):
         return ""
     try:

@@ -1,8 +1,8 @@
-"""One thread for the linear algebra while pages are labelled.
+"""Limiting the linear algebra to one thread while pages are labelled.
 
-The network is small: shared out between threads, a page takes several times as long as on
-one, and engines that start a process for each core have no core to spare. The caller's
-settings are put back afterwards.
+The network is small: with several threads, a page takes several times as long as with one.
+Engines that start a process for each core have no free cores anyway. The caller's settings
+are restored afterwards.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 
 def one_thread() -> contextlib.AbstractContextManager[object]:
-    """A context in which numpy and scipy compute on one thread. Without threadpoolctl it changes
-    nothing: results are the same, in more time."""
+    """A context manager: numpy and scipy compute with one thread. Without threadpoolctl it has no
+    effect: the results are the same, but take more time."""
     controller = _controller()
     if controller is None:
         return contextlib.nullcontext()
@@ -30,5 +30,5 @@ def _controller() -> ThreadpoolController | None:
         from threadpoolctl import ThreadpoolController
     except ImportError:
         return None
-    # finding the libraries takes milliseconds, and they stay the same
+    # cached, since finding the loaded libraries takes milliseconds
     return ThreadpoolController()

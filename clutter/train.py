@@ -1,6 +1,6 @@
-"""The training script: ``python -m clutter.train`` is the same as ``clutter train``.
+"""The training script: ``python -m clutter.train`` does the same as ``clutter train``.
 
-What it does is in clutter/training/.
+The code of the training is in clutter/training/.
 """
 
 import sys
