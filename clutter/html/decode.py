@@ -1,9 +1,10 @@
 """Bytes of HTML -> text, in the right encoding.
 
-Pages declare encodings that they are not in, headers guess, and some say nothing. So bytes
-are asked first whether they are UTF-8 (other text hardly passes for it, and much of it is
-declared as something else), then what the header says is tried, then what the page declares
-or looks like. What is no text at all, such as a PDF, is refused.
+Pages declare wrong encodings, HTTP headers may be guesses, and some pages declare nothing. So
+UTF-8 is tried first: text in other encodings is almost never valid UTF-8, and many UTF-8 pages
+declare something else. Then the encoding from the header is tried, then the one that the page
+declares, then the one detected from its bytes. An encoding that fails on many characters is
+ignored. Data that is not text, such as a PDF, raises an error.
 """
 
 from __future__ import annotations
@@ -22,16 +23,17 @@ _MAGIC = {
     b"%PDF-": "a PDF", b"\x1f\x8b": "gzip: decompress it first", b"PK\x03\x04": "a ZIP archive",
     b"\x89PNG": "an image", b"\xff\xd8\xff": "an image", b"GIF8": "an image",
 }  # fmt: skip
-"""How files begin that are not HTML, and what they are."""
+"""The first bytes of common files that are not HTML, and the names of their formats."""
 
 _WRONG = 10
-"""An encoding is wrong if more than one byte in ten beyond ASCII cannot be read by it."""
+"""An encoding is wrong if it cannot decode more than one in ten of the non-ASCII bytes."""
 
 
 def decoded_html(html: str | bytes, encoding: str | None = None) -> str:
-    """The text of a page, tags and all. ``encoding`` is what the HTTP header says of bytes.
+    """The text of a page, including its tags. For bytes, ``encoding`` is the encoding from the
+    HTTP header.
 
-    Raises HtmlError for what is no text at all; EncodingError for an unknown encoding.
+    Raises HtmlError for data that is not text; EncodingError for an unknown encoding.
     """
     if isinstance(html, str):
         return html.removeprefix("\ufeff")
@@ -49,9 +51,9 @@ def decoded_html(html: str | bytes, encoding: str | None = None) -> str:
             raise HtmlError("not HTML, but binary data")
         return data.decode(_codec(encoding))
     high = np.count_nonzero(np.frombuffer(data, np.uint8) & 128)
-    if b"\x1b$" not in data:  # which begins Japanese in seven bits
+    if b"\x1b$" not in data:  # the start of Japanese text in ISO-2022-JP
         text = data.decode("utf-8-sig", "replace")
-        # a few wrong bytes in a page of UTF-8, or one cut short, change nothing
+        # a page with a few wrong bytes, or a truncated page, is still UTF-8
         if (text.count("\ufffd") - data.count(b"\xef\xbf\xbd")) * _WRONG <= high:
             return text
     for name in _guesses(data, encoding):
@@ -65,12 +67,12 @@ def _guesses(data: bytes, encoding: str | None) -> Iterator[str]:
     if encoding is not None:
         yield encoding
     yield turbohtml.parse(data, detect_encoding=True).encoding or "windows-1252"
-    # without its tags, and so without what they declare
+    # without the tags, and so without the declared encoding
     yield detect.detect(re.sub(rb"<[^<>]*>", b" ", data)).encoding or "windows-1252"
 
 
 def is_encoding(name: str) -> bool:
-    """Whether browsers know an encoding of this name."""
+    """Whether browsers know an encoding with this name."""
     try:
         codecs.lookup(_codec(name))
     except (LookupError, ValueError):
@@ -79,5 +81,5 @@ def is_encoding(name: str) -> bool:
 
 
 def _codec(encoding: str) -> str:
-    """Python's name of an encoding as browsers know it."""
+    """The name in Python of the browsers' version of an encoding (turbohtml registers these)."""
     return f"whatwg-{encoding.strip()}"

@@ -1,10 +1,10 @@
-"""What the markup says of each line: numbers, and hashes of names.
+"""What the markup says about each line: numbers, and hashes of names.
 
-The walk (lines.py) notes for each line which elements are around and within it and how much
-of it is link or bold. Here that becomes what the model reads: features such as the share of
-link, the depth, and how large the block around is; and hashes of the tags, class names, ids
-and link targets, told apart by how far out they are. All of it is numpy on all lines
-together.
+The walk (lines.py) records for each line the elements around it and in it, and how much of
+the line is link or bold. This module turns these records into the model's input: features such
+as the share of links, the depth and the size of the block around the line; and hashes of the
+tags, class names, ids and link targets, where the hash also depends on the distance of the
+element from the line. The code is numpy on all lines together.
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ if TYPE_CHECKING:
     from clutter.html.lines import WalkedLine
 
 Names = tuple[str | None, ...]
-"""What an element is called: its tag, and its class, id, role, itemprop and rel."""
+"""The names of an element: its tag, class, id, role, itemprop and rel; or its tag only."""
 
 _WORD = re.compile(r"[^\W\d_]{2,}")
 _HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _DISTANCE = (0, 1, 2, 3, 3, 4, 4, 5, 5, 5)
-"""What an element counts as by how far out it is: further ones are lumped together."""
+"""The distance class of an element around a line, from the innermost; far ones share a class."""
 _WITHIN, _TARGET = 6, 7
-"""The same for elements within the line, and for the target of its link."""
+"""The distance classes of elements within the line, and of the target of its link."""
 _MIX = np.uint64(0xD6E8FEB86659FD93)
 
 
 def describe(lines: Sequence[WalkedLine], elements: Collection[Names]) -> Markup:
-    """What the markup says of lines, in their order. ``elements`` are all kinds of elements that
-    were met, in the order of the numbers that lines know them by."""
+    """What the markup says about lines, in their order. ``elements`` are the names of all kinds of
+    elements on the page; lines refer to them by their index."""
     count = len(lines)
     columns = [(x.size, x.link, x.bold, x.links, x.depth, x.inside, *x.family) for x in lines]
     table = np.array(columns, np.int64).reshape(count, 8)
@@ -49,17 +49,18 @@ def describe(lines: Sequence[WalkedLine], elements: Collection[Names]) -> Markup
     features[:, 3] = bold / np.maximum(size, 1)
     features[:, 4] = np.minimum(depth, 40) / 20
     for first, family in ((5, table[:, 6]), (8, table[:, 7])):
-        together = np.bincount(family, size, 1), np.bincount(family, link, 1)
-        characters = together[0][family]
+        block_size, block_link = np.bincount(family, size, 1), np.bincount(family, link, 1)
+        characters = block_size[family]
         features[:, first] = np.log1p(characters) / 5
-        features[:, first + 1] = together[1][family] / np.maximum(characters, 1)
+        features[:, first + 1] = block_link[family] / np.maximum(characters, 1)
         features[:, first + 2] = np.log1p(np.bincount(family)[family]) / 3
     features[:, len(COUNTED) :] = inside[:, None] >> np.arange(len(INSIDE)) & 1
     return Markup(features, *_hashes(lines, elements))
 
 
 def spread(markup: Markup, rows: Ints) -> Markup:
-    """Markup for all lines of a text, of which ``rows`` says which were walked; -1 for blank."""
+    """Markup for all lines of a text, including blank ones. ``rows`` (one entry per line) is the
+    line's index in ``markup``, in increasing order, or -1 for a blank line."""
     filled = rows >= 0
     features = np.zeros((rows.size, N_MARKUP_FEATURES), np.float32)
     features[filled] = markup.features
@@ -69,12 +70,12 @@ def spread(markup: Markup, rows: Ints) -> Markup:
 
 
 def _hashes(lines: Sequence[WalkedLine], elements: Collection[Names]) -> tuple[Ints, Ints]:
-    """Hashes of the tags and names on the path of each line, told apart by how far out
-    they are, and of its first link's target."""
+    """Hashes of the tags and names on the path of each line, which also depend on the distance,
+    and of the target of its first link: ``hashes`` and ``first`` of ``Markup``."""
     words = [_element_hashes(names) for names in elements]
     words += [_target_hashes(line.target) for line in lines]
     targets = len(elements)
-    # for each line its elements, innermost first, those within it, and its target
+    # for each line: the elements around it, innermost first, those within it, and its target
     numbers: list[int] = []
     distances: list[int] = []
     counts: list[int] = []
@@ -84,8 +85,8 @@ def _hashes(lines: Sequence[WalkedLine], elements: Collection[Names]) -> tuple[I
         counts.append(len(line.path) + len(line.within) + 1)
     if not counts:
         return np.zeros(0, np.int64), np.zeros(1, np.int64)
-    sizes = np.array([len(some) for some in words], np.int64)
-    flat = np.array([word for some in words for word in some], np.uint64)
+    sizes = np.array([len(hashes) for hashes in words], np.int64)
+    flat = np.array([word for hashes in words for word in hashes], np.uint64)
     begin = np.cumsum(sizes) - sizes
     number = np.array(numbers, np.int64)
     repeat = sizes[number]
@@ -111,7 +112,7 @@ def _element_hashes(element: Names) -> tuple[int, ...]:
 
 @functools.lru_cache(1 << 15)
 def _target_hashes(target: str) -> tuple[int, ...]:
-    """Hashes of the words of a link's address."""
+    """Hashes of the words in the URL of a link."""
     if not target:
         return ()
     start = "#" if target.startswith("#") else "//" if "//" in target[:8] else "/"

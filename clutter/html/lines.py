@@ -1,12 +1,12 @@
-"""HTML -> the lines that a reader sees, and what the markup says of each.
+"""HTML -> the lines that a reader sees, and what the markup says about each.
 
-Plain text has lost what a page's author marked: that this is a list of links, that the
-element around it is called "related". Where the HTML is at hand, this room keeps both. It
-cuts the page into lines as a browser would show them (one a block, in reading order, hidden
-parts left out, a row of a plain table in one line) and notes what is around each line;
-describe.py makes numbers of that.
+Plain text has lost the markup: for example, that some lines are a list of links, or that the
+element around them is called "related". From HTML, this module gets both. It splits the page
+into lines as a browser would show them (one line per block, in reading order, without hidden
+parts; each row of a simple table is one line) and records the elements around each line;
+describe.py turns these into numbers.
 
-The parser is turbohtml. The walk over its tree looks once at every node.
+The parser is turbohtml. The walk visits every node of its tree once.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from clutter.markup import INSIDE, N_MARKUP_FEATURES, Markup, without_hashes
 from clutter.text import LINE_BREAK
 
 NEAR = 10
-"""Elements of a line's path that are looked at, from the innermost."""
+"""Only this many elements around a line are used, from the innermost."""
 
 
 def tags(names: str) -> frozenset[str]:
-    """Names of elements, from one string."""
+    """A set of the names of elements in one string, separated by spaces."""
     return frozenset(names.split())
 
 
@@ -42,34 +42,34 @@ _APART = tags(
     "address article aside blockquote dl figure footer form h1 h2 h3 h4 h5 h6 header hr listing "
     "main nav ol p pre section table ul xmp"
 )
-"""Blocks with a blank line before and behind them."""
+"""Blocks with a blank line before and after them."""
 _LEFT_OUT = ", ".join(
     (
         "annotation, annotation-xml, audio, canvas, datalist, embed, iframe, noembed, noframes",
         "noscript, object, rp, rt, script, select, style, svg, template, textarea, title, video",
         "dialog:not([open]), [popover]",
-        # pages hide their body until a script has run, and by "visibility: hidden", which
-        # keeps the place free, their article
+        # not html or body: some pages hide these until a script has run. And not "visibility:
+        # hidden": some pages hide their article with it
         ':not(html, body):is([hidden], [style*="display:none" i], [style*="display: none" i])',
     )
 )
-"""A selector for what a reader does not see, or not as text."""
+"""A selector for the elements that a reader does not see, or not as text."""
 _VERBATIM = tags("listing plaintext pre xmp")
 _BOLD = tags("b em i strong")
 _SPACE = re.compile(r"[ \t\n\r\f]+")
 _TAG = re.compile(r"<(?:!--|!doctype|\?xml|/?[a-z][\w-]*(?:[\s/][^<>]*)?>)", re.ASCII | re.I)
-"""What tells HTML from plain text, where <someone@example.org> or a < b may stand."""
+"""A match means HTML. Plain text may contain <someone@example.org> or a < b."""
 _CELL = 120
-"""Characters of a cell beyond which a row is no row of data."""
+"""If a cell has more characters than this, its row is not a row of data."""
 
 _BIT = {tag: 1 << i for i, tag in enumerate(INSIDE)}
 
 
 @dataclass(frozen=True)
 class HtmlText:
-    """A page's text, what the markup says of each of its lines (blank ones too), the text
-    nodes that each is made of, and the parsed document. Text without any tag is its own
-    lines; of these the markup says nothing, not one hash."""
+    """The result of ``read``: the text of a page; for each of its lines, including blank ones, the
+    markup and the text nodes; and the parsed document. For a page without any tag, ``text`` is
+    the decoded input, and the markup has no hashes."""
 
     text: str
     markup: Markup
@@ -79,9 +79,9 @@ class HtmlText:
 
 
 def parse(html: str | bytes, encoding: str | None = None) -> Document:
-    """The document of a page; ``encoding`` is what the HTTP header says of bytes.
+    """The parsed document of a page. For bytes, ``encoding`` is the encoding from the HTTP header.
 
-    Raises what ``decoded_html`` does.
+    Raises the errors of ``decoded_html``.
     """
     document = turbohtml.parse(
         decoded_html(html, encoding),
@@ -89,13 +89,13 @@ def parse(html: str | bytes, encoding: str | None = None) -> Document:
         scripting=True,
         allow_declarative_shadow_roots=False,
     )
-    for template in document.select("template[shadowrootmode]"):  # readers see what is in these
+    for template in document.select("template[shadowrootmode]"):  # their content is visible
         template.replace_with(*[node for content in template.children for node in content.children])
     return document
 
 
 def read(html: str | bytes, encoding: str | None = None) -> HtmlText:
-    """The lines of a page and their markup. Raises what ``parse`` does."""
+    """The lines of a page and their markup. Raises the errors of ``decoded_html``."""
     text = decoded_html(html, encoding)
     document = parse(text)
     if not _TAG.search(text):
@@ -125,7 +125,14 @@ def _unmarked(text: str, document: Document, encoding: str | None) -> HtmlText:
 
 
 class WalkedLine:
-    """A line while it is read, and what the markup said meanwhile."""
+    """A line and its markup, as the walk collects them.
+
+    ``parts`` and ``nodes`` are its pieces of text and their nodes; ``apart``: a blank line comes
+    before it. ``size``, ``link`` and ``bold`` are characters, ``links`` a number of links,
+    ``depth`` a number of elements, ``inside`` bits for the elements in ``INSIDE``. ``path`` and
+    ``within`` are the numbers of the elements around and within it; ``family`` are the numbers of
+    the two blocks around its own block; ``target`` is the URL of its first link.
+    """
 
     __slots__ = ("apart", "bold", "depth", "family", "inside", "link", "links", "nodes", "parts",
                  "path", "size", "target", "text", "within")  # fmt: skip
@@ -143,8 +150,8 @@ class WalkedLine:
 
 
 class _Walk:
-    """One pass over a document's nodes: its lines, and the kinds of elements met (tag, class,
-    id, role, itemprop, rel), numbered. What is left out of the lines is removed from it."""
+    """One pass over the nodes of a document. It collects the lines, and numbers the kinds of
+    elements (tag, class, id, role, itemprop, rel). It removes hidden parts from the document."""
 
     def __init__(self, document: Document) -> None:
         self.lines: list[WalkedLine] = []
@@ -158,12 +165,13 @@ class _Walk:
         self.inside: list[int] = [0]
         self.path: list[int] = [0]
         self.blocks = [0, 0, 0]  # numbers of the blocks around, the innermost last
-        # of the table rows around: the first line, that of the last cell, whether it is plain
+        # for each table row around: its first line, the first line of its last cell, and whether
+        # it is simple: no table inside, and at most one line in each cell
         self.rows: list[tuple[int, int, bool]] = []
         self._walk(document.remove(_LEFT_OUT))
 
     def _walk(self, document: Document) -> None:
-        # what is done for every element stands here in full: this is half of the time of a page
+        # the code for every element is inlined here: this loop is half of the time per page
         opened, tags, insides, path = self.open, self.tags, self.inside, self.path
         elements = self.elements
         line = self.line
@@ -198,7 +206,7 @@ class _Walk:
                 tag = node.tag
                 if tag in BLOCKS:
                     line = self._close()
-                    if tag == "br":  # two in a row part paragraphs
+                    if tag == "br":  # two in a row separate paragraphs
                         self.apart, broken = self.apart or broken, True
                         continue
                     blocks += 1
@@ -264,18 +272,18 @@ class _Walk:
         return line
 
     def _begin(self, line: WalkedLine) -> None:
-        """Note where the first text of a line stands."""
+        """Record the position of a line's first text in the tree."""
         line.apart = self.apart
         line.path = self.path[1:] if len(self.path) <= NEAR else self.path[-NEAR:]
         line.depth = len(self.path)
         line.inside = self.inside[-1]
         line.family = (self.blocks[-2], self.blocks[-3])
-        line.links = max(line.links, min(self.links, 1))  # begun before this line
+        line.links = max(line.links, min(self.links, 1))  # a link from before this line
 
     def _verbatim(self, node: Text, data: str) -> None:
-        """Text whose line breaks and blanks stay."""
-        *whole, last = data.split("\n")
-        for piece in whole:
+        """Add text whose line breaks and spaces are kept."""
+        *closed, last = data.split("\n")
+        for piece in closed:
             self._add(node, piece)
             self.apart = self.apart or not self.line.size
             self._close()
@@ -297,7 +305,7 @@ class _Walk:
         line.parts.append(data)
 
     def _close(self) -> WalkedLine:
-        """End the line that is being read, and return the next one."""
+        """End the current line, and return the next one."""
         line = self.line
         if line.size:
             text = "".join(line.parts)
@@ -313,17 +321,17 @@ class _Walk:
         return line
 
     def _join_row(self, first: int) -> None:
-        """Make one line of a table row's cells where each is one short line."""
+        """Join the cells of a table row into one line, if each is one short line."""
         row = self.lines[first:]
         if len(row) < 2 or max(len(line.text) for line in row) > _CELL:
             return
-        whole = row[0]
+        joined = row[0]
         for line in row[1:]:
-            whole.nodes += line.nodes
-            whole.size += line.size
-            whole.link += line.link
-            whole.bold += line.bold
-            whole.links += line.links
-            whole.target = whole.target or line.target
-        whole.text = "\t".join(line.text for line in row)
+            joined.nodes += line.nodes
+            joined.size += line.size
+            joined.link += line.link
+            joined.bold += line.bold
+            joined.links += line.links
+            joined.target = joined.target or line.target
+        joined.text = "\t".join(line.text for line in row)
         del self.lines[first + 1 :]

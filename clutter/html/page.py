@@ -1,8 +1,8 @@
-"""What comes back for a page of HTML: its lines with their labels, Markdown, metadata.
+"""The result for a page of HTML: its lines with their labels, Markdown, metadata.
 
 A :class:`HtmlPage` is a :class:`clutter.Page` whose text holds the lines that a reader sees.
-It keeps the page's source and not its tree, which takes many times the room and which few
-ask for: Markdown and metadata read the source again.
+It keeps the page's source, but not its tree, which needs many times the memory and is rarely
+used. So Markdown and metadata parse the source again.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from clutter.page import KEPT, THRESHOLD, Page
 
 @dataclass(frozen=True)
 class Metadata:
-    """What a page says of itself; None where it says nothing."""
+    """The metadata of a page; None for what the page does not say."""
 
     title: str | None
     author: str | None
@@ -54,8 +54,9 @@ class HtmlPage(Page):
         threshold: float = THRESHOLD,
         format: str = "text",
     ) -> str:
-        """The kept lines, as ``Page.clean``; with format "markdown" as Markdown, with their
-        headings, lists, quotes, code, tables and links. Text without any tag comes out as it is.
+        """The kept lines, as from ``Page.clean``; with format "markdown" as Markdown, with their
+        headings, lists, quotes, code, tables and links. A page without any tag is plain text in
+        both formats.
 
         Raises CleaningError for an unknown label or format, or a threshold outside 0 to 1.
         """
@@ -68,8 +69,8 @@ class HtmlPage(Page):
 
     @functools.cached_property
     def metadata(self) -> Metadata:
-        """What the page says of itself: its first ``title`` line, and its metadata for the rest
-        (and for the title where no line is one)."""
+        """The metadata of the page. The title is the first line with the label title, if there is
+        one, else the title in the page's own metadata."""
         article = parse(self._html, self._encoding).article()
         return Metadata(
             self.title or article.title,
