@@ -185,7 +185,7 @@ def format_page(page: LabelledPage) -> str:
     for key, value in page.head.items():
         match = _HEAD.fullmatch(f"# {key}: {value}")
         if match is None or match.groups() != (key, value) or LINE_BREAK.search(value):
-            raise ValueError(f"{page.name}: not a head line: {key!r}: {value!r}")
+            raise ValueError(f"{page.name}: invalid head line: {key!r}: {value!r}")
         rows.append(f"# {key}: {value}".rstrip())
     if LINE_BREAK.search("".join(page.lines)):
         raise ValueError(f"{page.name}: a line holds a line break")
@@ -193,7 +193,7 @@ def format_page(page: LabelledPage) -> str:
     labels = list(page.labels)
     for i, (label, confidence) in page.guesses.items():
         if labels[i] != UNLABELLED:
-            raise ValueError(f"{page.name}: a guess of a line that has the label {labels[i]!r}")
+            raise ValueError(f"{page.name}: a guess, but the line has the label {labels[i]!r}")
         if label not in LABELS:
             raise ValueError(f"{page.name}: {unknown_label(label)}")
         labels[i] = f"{label}?{confidence:.2f}"
