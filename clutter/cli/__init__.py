@@ -1,10 +1,9 @@
-"""The command ``clutter``: clean, label, train, evaluate, one file each.
+"""The command ``clutter`` and its subcommands clean, label, train and evaluate, one file each.
 
-This package is thin: it finds the input, hands it to the library and writes what comes
-back. What it adds is manners. Bytes go in and out untranslated, pages are streamed, so that a
-folder of any size fits in memory, output files appear whole or not at all, and bad input gets
-one clear line on standard error and exit status 2. Training and evaluation, with what they
-need, are imported inside their commands only.
+This package only finds the input, calls the library and writes the result. Bytes are read and
+written unchanged. Pages are streamed, so a folder of any size fits in memory. Output files appear
+whole or not at all. Bad input gives one clear line on standard error and exit status 2. Training
+and evaluation, and the libraries they need, are imported only inside their commands.
 """
 
 from __future__ import annotations
@@ -22,15 +21,18 @@ from clutter.errors import ClutterError
 from clutter.text import printable
 
 COMMANDS = (
-    ("clean", "print the article of pages", clean),
+    ("clean", "print the article of each page", clean),
     ("label", "print the label of every line", label),
-    ("train", "make a model from labelled pages", train),
+    ("train", "train a model on labelled pages", train),
     ("evaluate", "score a model on labelled pages", evaluate),
 )
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command line and return the exit status: 0, 2 for bad input, 130 after ^C."""
+    """Run a command line.
+
+    Returns the exit status: 0, 2 for bad input, 130 after ^C, 141 if the output pipe was closed.
+    """
     try:
         args = command_parser().parse_args(argv)
         run: Callable[[argparse.Namespace], int] = args.run
@@ -39,9 +41,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return status
     except KeyboardInterrupt:
         return 130
-    except BrokenPipeError:  # the reader, as head does, has seen enough
+    except BrokenPipeError:  # the reader has closed the pipe, as head does
         empty_stdout()
-        return 141  # what the shell shows of a program that SIGPIPE ended
+        return 141  # the status that a shell shows after SIGPIPE
     except OSError as error:
         empty_stdout()
         where = f"{printable(os.fspath(error.filename))}: " if error.filename is not None else ""
@@ -51,12 +53,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def command_parser() -> Parser:
-    """The parser of all commands; what it parses has the function ``run`` of its command."""
+    """The parser of all commands. The parsed arguments have the command's function as ``run``."""
     parser = Parser(
         prog="clutter",
         description="Label every line of a scraped page and get the clean article back.",
         epilog="example:\n  $ clutter clean page.txt\n\n"
-        "Each command has its own help and examples: clutter clean --help",
+        "Each command has its own help, with examples: clutter clean --help",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"clutter {clutter.__version__}")

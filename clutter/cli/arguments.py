@@ -1,4 +1,4 @@
-"""Arguments that several commands share, and what their values may be."""
+"""Arguments that several commands share, and the functions that check their values."""
 
 from __future__ import annotations
 
@@ -13,73 +13,73 @@ from clutter.page import LABELS
 
 
 class Parser(argparse.ArgumentParser):
-    """An argument parser that reports a mistake as one line."""
+    """An argument parser whose errors are one line. Raises InputError instead of exiting."""
 
     def error(self, message: str) -> NoReturn:
         raise InputError(f"{message} (see {self.prog} --help)")
 
 
 def describe(parser: argparse.ArgumentParser, description: str, epilog: str) -> None:
-    """Give a command its description and its examples."""
+    """Set the description and the examples of a command; line breaks are kept."""
     parser.description, parser.epilog = description, epilog
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
 
 
 def add_pages(
     parser: argparse.ArgumentParser,
-    paths: str = "a file, a folder (every .txt, .html and .html.gz in it and below), or - for "
-    "standard input, which is also read if there is no PATH",
+    paths: str = "a file, a folder (every .txt, .html and .html.gz file in it and below), or - for "
+    "standard input (default: standard input)",
 ) -> None:
-    """Pages to read."""
+    """Add the pages to read, the model and the encoding. ``paths`` is the help text of PATH."""
     parser.add_argument("paths", nargs="*", metavar="PATH", help=paths)
     add_model(parser)
     parser.add_argument(
         "--encoding",
         type=encoding_name,
         metavar="NAME",
-        help="of the input, and of clean text (default: utf-8; of HTML, what it declares or "
-        "looks like)",
+        help="encoding of the pages; articles are written in it too (default: utf-8; for HTML "
+        "pages, the encoding that is declared or detected)",
     )
 
 
 def add_labelled(parser: argparse.ArgumentParser, corpus: str) -> None:
-    """Labelled pages to read."""
+    """Add the labelled pages to read. ``corpus`` is the help text of --corpus."""
     parser.add_argument(
         "labelled",
         nargs="+",
         metavar="LABELLED",
-        help="a labelled file, or a folder (every .tsv in it and below)",
+        help="a labelled file, or a folder (every .tsv file in it and below)",
     )
     parser.add_argument("--corpus", metavar="DIR", help=corpus)
 
 
 def add_model(parser: argparse.ArgumentParser) -> None:
-    """The model to use."""
+    """Add the model to use."""
     parser.add_argument("--model", metavar="M", help="a model file (default: the shipped model)")
 
 
 def add_jobs(parser: argparse.ArgumentParser) -> None:
-    """How many processes to use."""
+    """Add the number of processes to use."""
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None
     parser.add_argument(
         "--jobs",
         type=positive_number,
         default=allowed or os.cpu_count() or 1,
         metavar="N",
-        help="processes to use (default: one for each processor)",
+        help="number of processes (default: one for each processor)",
     )
 
 
 def label_list(value: str) -> tuple[str, ...]:
-    """Labels with commas between them."""
-    found = tuple(label.strip() for label in value.split(",") if label.strip())
-    if not found:
+    """Labels separated by commas. Raises ArgumentTypeError if there is none."""
+    labels = tuple(label.strip() for label in value.split(",") if label.strip())
+    if not labels:
         raise argparse.ArgumentTypeError(f"no label in {value!r}; there are {', '.join(LABELS)}")
-    return found
+    return labels
 
 
 def probability(value: str) -> float:
-    """A number from 0 to 1."""
+    """A number from 0 to 1. Raises ArgumentTypeError for anything else."""
     with contextlib.suppress(ValueError):
         if 0 <= float(value) <= 1:
             return float(value)
@@ -87,7 +87,7 @@ def probability(value: str) -> float:
 
 
 def whole_number(value: str) -> int:
-    """A whole number from 0 up."""
+    """A whole number, 0 or more. Raises ArgumentTypeError for anything else."""
     with contextlib.suppress(ValueError):
         if int(value) >= 0:
             return int(value)
@@ -95,16 +95,16 @@ def whole_number(value: str) -> int:
 
 
 def positive_number(value: str) -> int:
-    """A whole number from 1 up."""
+    """A whole number, 1 or more. Raises ArgumentTypeError for anything else."""
     if whole_number(value) == 0:
         raise argparse.ArgumentTypeError("a whole number from 1 up, not '0'")
     return int(value)
 
 
 def encoding_name(value: str) -> str:
-    """The name of an encoding of text."""
+    """The normalised name of a text encoding. Raises ArgumentTypeError if it is unknown."""
     try:
-        "a".encode(value)  # raises for what is a codec, but not of text
+        "a".encode(value)  # fails for codecs that do not encode text, for example hex
         return codecs.lookup(value).name
     except (LookupError, UnicodeError):
         raise argparse.ArgumentTypeError(f"unknown encoding {value!r}") from None

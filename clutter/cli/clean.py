@@ -1,4 +1,9 @@
-"""``clutter clean``: print the article of a page, or start a run over many."""
+"""``clutter clean``: print the article of each page, or start a run over many pages.
+
+A single page, or several without ``-o``, are cleaned here, in this process. Many pages with
+``-o``, and all files of records, are a run of clutter/batch/, with several processes and
+checkpoints.
+"""
 
 from __future__ import annotations
 
@@ -32,108 +37,124 @@ from clutter.text import plural, printable
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Arguments of ``clutter clean``."""
+    """Add the arguments of ``clutter clean``."""
     describe(
         parser,
         "Print the article of scraped pages, plain text or HTML, without the clutter around it.",
         """\
-example:
-  $ clutter clean page.html              the article of one page
+examples:
+  $ clutter clean page.html              print the article of one page
   $ curl -s URL | clutter clean --format markdown
-                                         in a pipe, with headings, lists and links
-  $ clutter clean pages/ -o articles/    every page below pages/, each to the same
-                                         place below articles/
+                                         read a pipe, print Markdown with headings,
+                                         lists and links
+  $ clutter clean pages/ -o articles/    clean every page in pages/ and below; write
+                                         each to the same relative path in articles/
   $ clutter clean crawl.warc.gz -o clean.jsonl
-                                         records: id, url, date, text, title
+                                         clean an archive; write records with id, url,
+                                         date, text and title
   $ clutter clean crawl/ -o clean.parquet --html content --lines
-                                         files of records: their pages are in the field
-                                         "content"; every line comes with its label
+                                         clean files of records that hold HTML in the
+                                         field "content"; also write every line with
+                                         its label
   $ clutter clean page.txt --keep title,body,comment --threshold 0.3
-                                         the readers' comments too, and lines that are
-                                         less sure: a low threshold keeps more, a high
-                                         one keeps what is certain
+                                         keep readers' comments too, and lines that the
+                                         model is less sure of
 
-The kept lines are the input's, byte for byte; a headline that appears twice is kept
-once. To see why a line was kept or dropped: clutter label page.txt
+The kept lines of plain text are copied byte for byte. A headline that appears twice is
+kept once. To see the label of every line, run: clutter label page.txt
 
-Many pages (a folder, several files, files of records) are cleaned by all processors.
-Interrupted or killed, the same command goes on where it stopped. What cannot be cleaned
-is told, with its reason, in OUT.errors.jsonl, and the run goes on. JSON lines and
-Parquet keep the other fields of each record; a field named like one that is gained
-becomes original_NAME. HTML needs turbohtml, WARC fastwarc, Parquet and .zst pyarrow
+With -o, many pages (a folder, several files, a file of records) are cleaned by several
+processes. If such a run is interrupted or killed, give the same command again: it
+continues where it stopped. A page that cannot be cleaned is listed with the reason in
+OUT.errors.jsonl, and the run continues.
+
+A record from JSON lines or Parquet keeps its other fields. If an old field has the same
+name as a new one (text, title, lines), it is renamed to original_NAME.
+
+HTML needs turbohtml, WARC fastwarc, Parquet and .zst pyarrow
 (pip install turbohtml fastwarc pyarrow).""",
     )
     add_pages(
         parser,
         "a file, a folder (every page and file of records in it and below), or - for standard "
-        "input, which is also read if there is no PATH. Pages: .txt, .html (.gz); records: .jsonl "
-        "(.gz, .zst), .parquet, .warc and .wet (.gz, .zst)",
+        "input (default: standard input). Pages: .txt, .html (.gz); records: .jsonl (.gz, .zst), "
+        ".parquet, .warc and .wet (.gz, .zst)",
     )
     parser.add_argument(
         "-o",
         dest="output",
         metavar="OUT",
-        help="write here and not to standard output: a file for one page; for many a file of "
-        "records (.jsonl, .jsonl.gz, .jsonl.zst, .parquet) or a folder, which mirrors the input",
+        help="where to write (default: standard output). For one page: a file. For many pages: a "
+        "file of records (.jsonl, .jsonl.gz, .jsonl.zst, .parquet), or a folder, which gets the "
+        "same subfolders and file names as the input",
     )
     parser.add_argument(
         "--keep",
         type=label_list,
         default=KEPT,
         metavar="LABELS",
-        help=f"labels to keep, with commas between them (default: {','.join(KEPT)}); "
-        f"there are {', '.join(LABELS)}",
+        help=f"labels to keep, separated by commas (default: {','.join(KEPT)}). "
+        f"All labels: {', '.join(LABELS)}",
     )
     parser.add_argument(
         "--format",
         choices=("text", "markdown"),
         default="text",
-        help="of the article; markdown, for HTML input, has its headings, lists, quotes, code, "
-        "tables and links (default: text)",
+        help="format of the article. markdown is for HTML input and keeps headings, lists, quotes, "
+        "code, tables and links (default: text)",
     )
     parser.add_argument(
         "--threshold",
         type=probability,
         default=0.5,
         metavar="P",
-        help="keep a line if its probability of the kept labels reaches this, 0 to 1 "
-        "(default: 0.5)",
+        help="keep a line if the probabilities of the kept labels add up to P or more, 0 to 1. "
+        "A low value keeps more lines, a high value only lines that are certain (default: 0.5)",
     )
 
     fields = parser.add_mutually_exclusive_group()
     fields.add_argument(
         "--html",
         metavar="FIELD",
-        help="the field or column of records that holds their page, as HTML (default: html, where "
-        "there is one)",
+        help="the field (column) of a record that holds the page as HTML (default: html, if there "
+        "is such a field, else see --text)",
     )
-    fields.add_argument("--text", metavar="FIELD", help="the same, of plain text (default: text)")
+    fields.add_argument(
+        "--text",
+        metavar="FIELD",
+        help="the field (column) of a record that holds the page as plain text (default: text)",
+    )
     parser.add_argument(
         "--lines",
         action="store_true",
-        help="let each record have every line of its page, with label and confidence",
+        help="add to each record the field lines: every line of the page, kept or not, with its "
+        "label and confidence",
     )
     parser.add_argument(
         "--pattern",
         metavar="GLOB",
-        help="of folders, read the files whose name or path is like this, for example '*.asp' "
-        "or '2024/*'",
+        help="in folders, read the files whose name or relative path matches GLOB, for example "
+        "'*.asp' or '2024/*' (default: all files with a known ending)",
     )
     parser.add_argument(
         "--by-site",
         action="store_true",
-        help="read the input twice, and first count on how many pages of its site each line "
-        "stands: what stands on many is less likely the article. For crawls of three pages a site "
-        "or more; the site is the host in the field url, or the folder below PATH of a page's file",
+        help="read the input twice: first count on how many pages of its site each line appears, "
+        "then clean. A line on many pages is less likely to be kept as body. Needs three pages of "
+        "a site or more. The site is the host in the field url, or for a page file its top folder "
+        "below PATH",
     )
     add_jobs(parser)
     parser.add_argument(
-        "--strict", action="store_true", help="stop at the first page that cannot be cleaned"
+        "--strict",
+        action="store_true",
+        help="stop a run at the first page that cannot be cleaned (default: list it in "
+        "OUT.errors.jsonl and continue)",
     )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Clean one page, print several, or start a run."""
+    """Clean one page, print several pages, or start a run. Returns the exit status."""
     options = CleanOptions(
         model=args.model,
         keep=args.keep,
@@ -170,7 +191,7 @@ def _start_run(paths: list[str], options: CleanOptions, args: argparse.Namespace
     from clutter import batch
 
     if STANDARD_INPUT in paths:
-        raise InputError("standard input is one page; -o names a file of text for it")
+        raise InputError("standard input is one page; its -o must be a text file")
     with logged(timed=False):
         try:
             summary = batch.run(
@@ -184,7 +205,7 @@ def _start_run(paths: list[str], options: CleanOptions, args: argparse.Namespace
                 progress=True,
             )
         except KeyboardInterrupt:
-            inform("stopped; the same command goes on from here")
+            inform("stopped; give the same command again to continue")
             raise
     if summary.counts["errors"] and not summary.counts["pages"]:
         raise InputError(f"nothing could be cleaned; {summary.errors} says why")
@@ -193,16 +214,16 @@ def _start_run(paths: list[str], options: CleanOptions, args: argparse.Namespace
 
 
 def _clean_pages(files: list[InputFile], output: Output | None, options: CleanOptions) -> None:
-    """Clean pages to their one file, or to standard output."""
-    load_model(options)  # what is wrong with it is said before anything is read
-    # for the rare character that an encoding reads but cannot write, and for paths in others
+    """Clean pages and write them to ``output``, or to standard output if it is None."""
+    load_model(options)  # report a bad model before anything is read
+    # escape the rare character that an encoding reads but cannot write, also in file names
     encoder = codecs.getincrementalencoder(options.encoding or "utf-8")("backslashreplace")
     counts: Counter[str] = Counter()
     for first in range(0, len(files), base.CHUNK_RECORDS):
-        some = files[first : first + base.CHUNK_RECORDS]
-        pages = clean_many([read_content(file) for file in some], options)
+        chunk = files[first : first + base.CHUNK_RECORDS]
+        pages = clean_many([read_content(file) for file in chunk], options)
         counts.update(count(pages))
-        for number, (file, page) in enumerate(zip(some, pages, strict=True), first):
+        for number, (file, page) in enumerate(zip(chunk, pages, strict=True), first):
             if isinstance(page, str):
                 raise InputError(f"{file.name}: {page}")
             if output is not None:

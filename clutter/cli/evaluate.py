@@ -9,43 +9,48 @@ from clutter.cli.messages import write_out
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Arguments of evaluation: ``labelled`` (list of str), ``model`` and ``corpus`` (str or
-    None), ``format`` ("text" or "json") and ``worst`` (int)."""
+    """Add the arguments of evaluation: ``labelled`` (list of str), ``model`` and ``corpus`` (str
+    or None), ``format`` ("text" or "json") and ``worst`` (int)."""
     describe(
         parser,
-        "Compare a model's labels with those of labelled pages.",
+        "Score a model: compare its labels with those of labelled pages.",
         """\
-example:
-  $ clutter evaluate held-out/                     scores of the shipped model
+examples:
+  $ clutter evaluate held-out/                     score the shipped model
   $ clutter evaluate held-out/ --model my.safetensors
-                                                   the same for your own: is it better?
-  $ clutter evaluate mine/ --worst 30              the lines where label and model disagree
-                                                   most: some of the labels will be wrong
+                                                   score your own model, to compare
+  $ clutter evaluate mine/ --worst 30              list the 30 worst pages, and the 30 lines
+                                                   where label and model disagree most:
+                                                   some of these labels will be wrong
 
-A fair score needs pages of sites that the model was not trained on.""",
+The report shows accuracy, and precision, recall and F1 of the kept lines and of each
+label. For a fair score, use pages of sites that the model was not trained on.""",
     )
     add_labelled(
         parser,
-        "a corpus folder: score on its dev pages and their half-cleaned views, by the labels "
-        "without text (.jsonl) that LABELLED holds, and on nothing else",
+        "a corpus folder: score only on its dev pages and their half-cleaned views; LABELLED must "
+        "then hold their labels without text (.jsonl)",
     )
     add_model(parser)
     parser.add_argument(
-        "--format", choices=("text", "json"), default="text", help="of the report (default: text)"
+        "--format",
+        choices=("text", "json"),
+        default="text",
+        help="format of the report (default: text)",
     )
     parser.add_argument(
         "--worst",
         type=whole_number,
         default=10,
         metavar="N",
-        help="how many of the worst pages, and of the lines where label and model disagree most, "
-        "to list (default: 10)",
+        help="list the N worst pages, and the N lines where label and model disagree most "
+        "(default: 10)",
     )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Score the model and print the report. Pages whose head names their HTML are scored as
-    text and, once more, from that."""
+    """Score the model and print the report. Pages whose head names their HTML are scored twice:
+    as text and from the HTML. Returns the exit status."""
     from clutter.errors import InputError
     from clutter.labelled import LabelledPage, read_all
     from clutter.model import load
@@ -66,7 +71,7 @@ def run(args: argparse.Namespace) -> int:
         raise InputError(f"{where}: no labelled line in {plural(len(pages), 'page')}")
     model = load(args.model)
     scores = evaluate(model, pages, worst=args.worst)
-    by_view = {name: evaluate(model, some, worst=0) for name, some in views.items()}
+    by_view = {name: evaluate(model, view, worst=0) for name, view in views.items()}
     cuts = [cut for cut in map(corpus.from_html, pages) if cut is not None]
     with_labels = [cut for cut in cuts if any(label in LABELS for label in cut[0].labels)]
     html = None
@@ -79,6 +84,6 @@ def run(args: argparse.Namespace) -> int:
         text = report.format_text(scores) + (report.format_views(by_view) if by_view else "")
         if html is not None:
             text += f"\nFrom HTML\n\n{report.format_text(html)}"
-    # a file's name need not be valid text; \udcXX is how JSON writes such a byte too
+    # a file name may hold bytes that are not text; they become \udcXX, as in JSON
     write_out(text.encode("utf-8", "backslashreplace"))
     return 0

@@ -1,4 +1,4 @@
-"""``clutter label``: say of every line of pages what it is."""
+"""``clutter label``: print the label of every line, or write labelled files to correct."""
 
 from __future__ import annotations
 
@@ -37,49 +37,51 @@ LabelledFile = tuple[InputFile, Page]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Arguments of ``clutter label``."""
+    """Add the arguments of ``clutter label``."""
     describe(
         parser,
-        "Say of every line of scraped pages what it is, and how sure that is.",
+        "Print the label of every line of scraped pages, and how certain the model is.",
         """\
-example:
-  $ clutter label page.txt               in colours, on a terminal
+examples:
+  $ clutter label page.txt               print the lines, in colours on a terminal
   $ clutter label pages/ --format html -o pages.html
-                                         one page for the browser; confidence on hover
+                                         write one document for a browser, with colours;
+                                         the mouse pointer shows the confidence
   $ clutter label pages/ --format jsonl | jq -r 'select(.label == "comment").text'
-                                         the readers' comments of many pages
+                                         print the readers' comments on all pages
   $ clutter label site/*.txt --format tsv -o mine/
-                                         labelled files to correct in an editor; what
-                                         the model doubts is marked (nav?0.43) and counts
-                                         as unlabelled until you make it a plain label;
-                                         then: clutter train mine/ --base default ...""",
+                                         write labelled files, to correct in an editor
+
+In a labelled file, a label that the model is not sure of is marked with its confidence,
+for example nav?0.43. Such a line counts as unlabelled until you replace the mark with a
+plain label. Train on the corrected files with: clutter train mine/ --base default ...""",
     )
     add_pages(parser)
     parser.add_argument(
         "--format",
         choices=FORMATS,
-        help="text: label, confidence and line in columns; tsv: a labelled file, to correct and "
-        "train on; jsonl: one JSON object a line; color: for a terminal; html: for a browser "
-        "(default: color on a terminal, else tsv)",
+        help="text: columns of label, confidence (0 to 1) and line. tsv: a labelled file, to "
+        "correct and train on. jsonl: one JSON object per line. color: the columns in colours, "
+        "for a terminal. html: a document for a browser (default: color on a terminal, else tsv)",
     )
     parser.add_argument(
         "-o",
         dest="output",
         metavar="OUT",
-        help="write to this file and not to standard output; with tsv, one page a file, a folder "
-        "if there are several pages",
+        help="the file to write (default: standard output). With tsv and several pages it is a "
+        "folder, with one file per page",
     )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Label pages and print or write what was found."""
+    """Label the pages and print or write the result. Returns the exit status."""
     paths = args.paths or [STANDARD_INPUT]
     in_terminal = args.output is None and sys.stdout.isatty()
     form = args.format or ("color" if in_terminal else "tsv")
     files = list(find_inputs(paths, records=False))
     output = None
     if args.output is not None:
-        # of tsv, each page has a file of its own
+        # with tsv, each page has its own file
         is_folder = form == "tsv" and needs_folder(paths, args.output)
         output = plan_output(args.output, paths, ".tsv", is_folder=is_folder)
         with tempfile.TemporaryDirectory() as scratch:
@@ -111,7 +113,7 @@ def run(args: argparse.Namespace) -> int:
 def _labelled_pages(
     model: Model, files: list[InputFile], encoding: str | None, in_terminal: bool
 ) -> Iterator[LabelledFile]:
-    """Every page with its labels, in order; a batch of them is in memory at a time."""
+    """Every page with its labels, in order; only one batch of pages is in memory at a time."""
     progress = sys.stderr.isatty() and not in_terminal
     number = 0
     contents = ((file, read_content(file)) for file in files)
@@ -160,7 +162,7 @@ def _label_html(
 
 
 def _rendered(form: str, pages: Iterable[LabelledFile], several: bool) -> Iterator[str]:
-    """The output in one stream, piece by piece."""
+    """The output for all pages in the format ``form``, piece by piece."""
     if form == "html":
         yield from render.html((page_name(file), page) for file, page in pages)
         return
@@ -179,7 +181,7 @@ def _rendered(form: str, pages: Iterable[LabelledFile], several: bool) -> Iterat
 
 
 def _to_correct(file: InputFile, page: Page, folder: Path) -> labelled.LabelledPage:
-    """The labelled page of a guess; its head names the HTML, as seen from ``folder``."""
+    """A labelled page to correct. Its head names its HTML file by the path from ``folder``."""
     is_html_file = type(page) is not Page and not file.is_standard_input
     head = {"html": os.path.relpath(file.path, folder)} if is_html_file else None
     return labelled.from_page(page, file.name, head)

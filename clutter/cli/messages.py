@@ -1,7 +1,7 @@
-"""What a command says to the person who runs it, and how it writes to the terminal.
+"""Messages to the user, and writing to standard output.
 
-Output is for programs and messages are for people: messages go to standard error, and a line
-of mere information only where somebody is there to read it.
+Output is for programs and goes to standard output. Messages are for people and go to standard
+error; lines that are only informative are printed only if that is a terminal.
 """
 
 from __future__ import annotations
@@ -14,26 +14,26 @@ from collections.abc import Iterator
 
 
 def inform(message: str) -> None:
-    """What a long run says of itself, wherever that is read."""
+    """Print a message of a long run to standard error, terminal or not."""
     print(message, file=sys.stderr)
 
 
 def hint(message: str) -> None:
-    """A line for the person at the terminal; nothing where there is none."""
+    """Print a line to standard error if that is a terminal."""
     if sys.stderr.isatty():
         print(message, file=sys.stderr)
 
 
 def complain(message: str) -> int:
-    """Say what is wrong, in one line, and give the exit status for it."""
+    """Print an error as one line and return its exit status, 2."""
     print(f"clutter: {message}", file=sys.stderr)
     return 2
 
 
 @contextlib.contextmanager
 def logged(*, timed: bool) -> Iterator[None]:
-    """What the library logs goes to standard error, with the seconds since the start where it is
-    ``timed``."""
+    """Print the library's log messages to standard error; if ``timed``, with the seconds since
+    the start."""
     import logging
 
     begun = time.monotonic()
@@ -55,16 +55,16 @@ def logged(*, timed: bool) -> Iterator[None]:
 
 
 def write_out(data: bytes) -> None:
-    """Write to standard output, all of it: where PYTHONUNBUFFERED is set, one ``write``
-    may take a part only."""
+    """Write all of the data to standard output. With PYTHONUNBUFFERED set, one ``write`` may
+    write only a part of it."""
     rest = memoryview(data)
     while rest:
         rest = rest[sys.stdout.buffer.write(rest) :]
 
 
 def empty_stdout() -> None:
-    """Write what is left in the buffer, or, where that fails, drop it: the flush at exit
-    would fail again, with a traceback."""
+    """Flush standard output. If that fails, drop the rest: the flush at exit would fail again,
+    with a traceback."""
     try:
         sys.stdout.flush()
     except OSError:

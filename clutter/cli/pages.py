@@ -1,4 +1,4 @@
-"""The pages that a command reads one by one: their content, their names, their files."""
+"""Pages that a command reads one by one: their content, their names and their output files."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ from clutter.plan import InputFile, Output
 
 
 def read_content(file: InputFile) -> Content:
-    """A page as it is. Raises InputError, OSError."""
+    """Read one page, from its file or from standard input.
+
+    Raises InputError if it cannot be unpacked or is too long; OSError.
+    """
     if file.is_standard_input:
         if sys.stdin.isatty():
             hint("reading standard input; ^D ends it")
@@ -26,17 +29,17 @@ def read_content(file: InputFile) -> Content:
 
 
 def heading(file: InputFile, first: bool) -> str:
-    """The line between pages on standard output, as head writes it."""
+    """The line above each of several pages on standard output, in the form that head uses."""
     return f"{'' if first else chr(10)}==> {page_name(file)} <==\n"
 
 
 def page_name(file: InputFile) -> str:
-    """What a page is called where a person reads it."""
+    """The name of a page in output for people."""
     return "standard input" if file.is_standard_input else file.name
 
 
 def prepared(output: Output, file: InputFile) -> Path:
-    """The file that the output of a page goes to, in a folder that is there."""
+    """The output file of a page; its folder is created if it is missing."""
     target = output.path_of(file)
     if output.is_folder:
         target.parent.mkdir(parents=True, exist_ok=True)

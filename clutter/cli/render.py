@@ -1,11 +1,11 @@
-"""Labelled pages to look at or to hand on: plain columns, colours, HTML, JSON lines.
+"""Labelled pages as output: plain columns, colours, HTML, JSON lines.
 
 Reading a page with its labels is the quickest way to see what a model does, so two of
-the renderings are for the eye: ``color`` for a terminal and ``html`` for a browser.
+the forms are for people: ``color`` for a terminal and ``html`` for a browser.
 ``text`` is for grep and awk, ``jsonl`` for other programs. The fifth form, the
-labelled file, is for an editor and lives in labelled.py.
+labelled file, is for an editor and is in labelled.py.
 
-Page text is foreign text. What is shown on a screen must not steer the screen, so
+Page text is not trusted. It must not control the terminal or the browser that shows it, so
 control characters are replaced, and HTML is escaped.
 """
 
@@ -28,11 +28,11 @@ _HUE = {
     "comment": 270, "ad": 0, "teaser": 42, "notice": 318,
 }  # fmt: skip
 
-# a terminal obeys these; HTML forbids them, and lone surrogates and noncharacters too
+# control characters, lone surrogates and noncharacters: a terminal may obey them, HTML forbids them
 _CONTROL = re.compile("[\0-\x08\x0a-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
 
-# what is dropped is faded by its ink alone, so that its tint stays as clear as the legend's;
-# the faded ink still has a contrast of 4.5 to every tint, which small print needs
+# dropped lines have a paler text colour only; their background stays as clear as in the legend.
+# The pale text has a contrast of 4.5 or more on every background, as small print needs
 _CSS = """
 :root { color-scheme: light dark; --tint: 94%; --ink: #1b1b1b; --faded: #676767; --paper: #fff }
 @media (prefers-color-scheme: dark) {
@@ -53,12 +53,12 @@ p.dropped:hover { color: var(--ink) }
 
 
 def text(page: Page) -> str:
-    """Plain columns: label, confidence and text of every line, blank lines left out."""
+    """Plain columns: label, confidence and text of every non-blank line."""
     return "".join([_columns(line, _width(page)) + "\n" for line in page.lines])
 
 
 def jsonl(page: Page, path: str) -> str:
-    """One JSON object a line: path, number, label, confidence (0 to 1) and text."""
+    """One JSON object per line: path, number, label, confidence (0 to 1) and text."""
     rows = []
     for line in page.lines:
         row = {
@@ -69,16 +69,15 @@ def jsonl(page: Page, path: str) -> str:
             "text": line.text,
         }
         rows.append(json.dumps(row, ensure_ascii=False) + "\n")
-    # a lone surrogate cannot be written in UTF-8, but JSON has an escape for it, and
-    # it is the one that backslashreplace writes
+    # UTF-8 has no lone surrogates; backslashreplace writes the escape that JSON has for them
     return "".join(rows).encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def color(page: Page) -> str:
-    """The columns of ``text`` in ANSI colours, an empty line wherever the page has blank ones.
+    """The columns of ``text`` in ANSI colours, with an empty line where the page has blank lines.
 
-    Nothing is filled up to the right margin and nothing wrapped. Where the environment
-    variable NO_COLOR is set, the same without colours.
+    Lines are neither padded nor wrapped. If the environment variable NO_COLOR is set, there
+    are no colours.
     """
     rows = []
     for line, after_blank in _with_breaks(page):
@@ -89,17 +88,17 @@ def color(page: Page) -> str:
 
 
 def legend() -> str:
-    """One line that says which colour is which label, to stand above ``color``."""
+    """One line that shows the colour of each label, to print above ``color``."""
     kept = " ".join([_paint(label, label) for label in LABELS if label in KEPT])
     dropped = " ".join([_paint(label, label) for label in LABELS if label not in KEPT])
     return f"kept: {kept}   dropped: {dropped}\n\n"
 
 
 def html(pages: Iterable[tuple[str, Page]]) -> Iterator[str]:
-    """One self-contained HTML document of any number of (path, page), piece by piece.
+    """One self-contained HTML document for any number of (path, page), piece by piece.
 
-    Every line is tinted by its label, its confidence appears on hover, and lines that
-    ``Page.clean`` drops are faded. Characters that HTML forbids become U+FFFD.
+    The background of a line shows its label, a tooltip its confidence, and lines that
+    ``Page.clean`` drops are pale. Characters that HTML forbids become U+FFFD.
     """
     hues = "".join([f'[data-label="{label}"] {{ --hue: {hue} }}\n' for label, hue in _HUE.items()])
     yield (
@@ -123,7 +122,7 @@ def html(pages: Iterable[tuple[str, Page]]) -> Iterator[str]:
 
 
 def visible(foreign: str) -> str:
-    """The text with control characters, lone surrogates and noncharacters as U+FFFD."""
+    """The text with control characters, lone surrogates and noncharacters replaced by U+FFFD."""
     return _CONTROL.sub("\ufffd", foreign)
 
 
@@ -142,7 +141,7 @@ def _paint(words: str, label: str) -> str:
 
 
 def _with_breaks(page: Page) -> Iterator[tuple[Line, bool]]:
-    """Every line, and whether a blank one stands between it and the line before."""
+    """Every line, and whether there is a blank line between it and the line before."""
     before = page.lines[0].number - 1 if page.lines else 0
     for line in page.lines:
         yield line, line.number > before + 1

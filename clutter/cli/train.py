@@ -1,4 +1,4 @@
-"""``clutter train``: make a model from labelled pages, or tune one to them."""
+"""``clutter train``: train a new model on labelled pages, or tune an existing one to them."""
 
 from __future__ import annotations
 
@@ -11,29 +11,31 @@ from clutter.cli.messages import logged
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Arguments of training: ``labelled`` (list of str), ``output``, ``base`` and ``corpus``
-    (str or None), ``seed`` and ``jobs`` (int)."""
+    """Add the arguments of training: ``labelled`` (list of str), ``output`` (str), ``base`` and
+    ``corpus`` (str or None), ``seed`` and ``jobs`` (int)."""
     describe(
         parser,
-        "Train a model on labelled pages.",
+        "Train a new model on labelled pages, or tune an existing model to them.",
         """\
-example:
-  $ clutter label mysite/ --format tsv -o mine/    let the model guess
-  $ vi mine/*.tsv                                  correct its labels; what it doubts is
-                                                   marked: nav?0.43
+tune the shipped model to a new site:
+  $ clutter label mysite/ --format tsv -o mine/    let the model guess the labels
+  $ vi mine/*.tsv                                  correct them; labels that the model is not
+                                                   sure of are marked, for example nav?0.43
   $ clutter train mine/ --base default -o my.safetensors
-                                                   the shipped model, tuned to these pages,
-                                                   in seconds
-  $ clutter clean page.txt --model my.safetensors
+                                                   tune the shipped model to these pages; this
+                                                   takes seconds
+  $ clutter clean page.txt --model my.safetensors  use the tuned model
 
+train a new model:
   $ clutter train labelled/ mine/ -o my.safetensors
-                                                   a model from the ground up; "# url: ..." at
-                                                   a page's top tells its site""",
+
+A new model needs at least 100 labelled lines from 2 sites. The site of a page is the host
+in the line "# url: ..." at the top of its file.""",
     )
     add_labelled(
         parser,
-        "a corpus folder: learn from its pages too, by the labels without text (.jsonl) that "
-        "LABELLED holds; labelled/README.md tells more",
+        "a corpus folder: train on its pages too; LABELLED must then hold their labels without "
+        "text (.jsonl); see labelled/README.md",
     )
     parser.add_argument(
         "-o", dest="output", metavar="MODEL", required=True, help="the model file to write"
@@ -41,21 +43,21 @@ example:
     parser.add_argument(
         "--base",
         metavar="M",
-        help="start from this model file, or from the shipped model (default), and tune it to "
-        "LABELLED: for a few pages of a new site",
+        help="tune this model file to LABELLED instead of training a new model; 'default' is the "
+        "shipped model. For a few pages of a new site; not with --corpus",
     )
     parser.add_argument(
         "--seed",
         type=whole_number,
         default=0,
         metavar="N",
-        help="of the random numbers (default: 0)",
+        help="seed of the random numbers; the same seed gives the same model (default: 0)",
     )
     add_jobs(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Read the pages, train, and write the model."""
+    """Read the pages, train, and write the model. Returns the exit status."""
     import logging
 
     from clutter import labelled
@@ -69,11 +71,11 @@ def run(args: argparse.Namespace) -> int:
     logger = logging.getLogger(__name__)
     with logged(timed=True):
         if not os.access(Path(args.output).parent, os.W_OK):
-            raise TrainingError(f"{args.output}: cannot be written there")
+            raise TrainingError(f"{args.output}: the folder is missing or not writable")
         base = None
         if args.base is not None:
             if args.corpus:
-                raise TrainingError("--base learns from LABELLED alone; leave out --corpus")
+                raise TrainingError("--base trains on LABELLED only; leave out --corpus")
             base = load(None if args.base == "default" else args.base)
         pages = labelled.read_all(args.labelled)
         for message in _first(20, labelled.unfinished(pages)):
