@@ -1,10 +1,9 @@
-"""What every format of files has to offer: reading pages in chunks, cleaning, writing.
+"""The base classes of all file formats: reading pages in chunks, cleaning them, writing records.
 
-A crawl is stored in one of a few ways. Each is a class here in formats/, and a run treats them
-all alike: the process in charge reads a file as a stream of chunks, a few records each,
-however large the file (lines, table batches, archive records, as they are), and the process
-that cleans makes pages of a chunk, because parsing is work too. What a record holds besides
-its page, its id and address among it, stays with it.
+A run treats all formats alike. The main process reads a file as a stream of chunks of a few
+records each (lines, table batches or archive records), however large the file is. The chunks are
+not parsed there: the worker processes parse them, because parsing is work too. A record keeps the
+other fields beside its page, such as id and address.
 """
 
 from __future__ import annotations
@@ -29,23 +28,23 @@ if TYPE_CHECKING:
     from clutter.repetition import Repetition
 
 CHUNK_RECORDS = 64
-"""The most records of a chunk."""
+"""Most records in a chunk."""
 
 CHUNK_BYTES = 2_000_000
-"""Bytes from which on a chunk is handed on."""
+"""A chunk of this many bytes is full."""
 
 MAX_PAGE_BYTES = 20_000_000
-"""Bytes of the largest page that is read. No article is nearly as long, and labelling takes
-many times the memory of a page."""
+"""Longer pages are not read, in bytes. No article is nearly as long, and labelling takes many
+times the memory of a page."""
 
 DAMAGE = (OSError, EOFError, ValueError, zlib.error)
-"""What the libraries raise for a file that is damaged or is none of its kind."""
+"""What the libraries raise for a file that is damaged or has another format."""
 
 Row = Mapping[str, Any]
 
 
 class Record(NamedTuple):
-    """A page with the other fields of its record, or the reason why it cannot be read."""
+    """A page and the other fields of its record; ``error`` says why it cannot be read."""
 
     fields: dict[str, Any]
     content: Content = Content(None)
@@ -54,10 +53,13 @@ class Record(NamedTuple):
 
 @dataclass(frozen=True)
 class Chunk:
-    """Some of a file's records as they were read: ``first`` is the number of the first, from
-    0, ``count`` how many there are (those without a page too), ``read`` the bytes of the file
-    that are behind. What ``raw`` is, the format knows. ``error`` says why nothing more can be
-    read."""
+    """Some records of a file, not yet parsed.
+
+    ``raw`` holds them in a form that only the format knows. ``first`` is the number of the first
+    record, from 0, and ``count`` the number of records, including those without a page. ``read``
+    is the number of bytes of the file read so far. ``error`` says why the rest of the file cannot
+    be read.
+    """
 
     raw: Any
     first: int
@@ -68,8 +70,12 @@ class Chunk:
 
 @dataclass(frozen=True)
 class CleanedChunk:
-    """A chunk after cleaning: the ``rows`` of the output, an entry for each record that failed,
-    the ``counts`` of ``cleaning.count``, and, of files of one page, the ``pages`` themselves."""
+    """A chunk after cleaning.
+
+    ``rows`` are the output records. ``errors`` has an entry for each record that failed,
+    ``counts`` are those of ``cleaning.count``. Item formats also give the ``pages``: the clean
+    page or the error message of each record.
+    """
 
     rows: Sequence[Row] | pyarrow.RecordBatch
     errors: tuple[dict[str, Any], ...]
@@ -78,83 +84,85 @@ class CleanedChunk:
 
 
 class Format(ABC):
-    """A kind of file that holds pages."""
+    """A file format that pages can be read from."""
 
     endings: tuple[str, ...]
-    """How the names of such files end."""
+    """File name endings, in lower case."""
 
     def read(self, path: str, start: int, options: CleanOptions) -> Iterator[Chunk]:
-        """The records of a file from number ``start`` on, in chunks. Where chunks begin and end
-        does not depend on ``start``, if that is where one began. Where the file cannot be read,
-        or no further, the last chunk says why.
+        """Read the records of a file in chunks, from record number ``start`` on.
 
-        Raises MissingLibraryError without the format's library.
+        If ``start`` is the beginning of a chunk, the chunks from there on are the same as when the
+        whole file is read. If the file, or the rest of it, cannot be read, the last chunk says
+        why.
+
+        Raises MissingLibraryError if the format's library is not installed.
         """
-        number, behind = start, 0
+        number, bytes_read = start, 0
         try:
             for chunk in self._read(path, start, options):
-                number, behind = chunk.first + chunk.count, chunk.read
+                number, bytes_read = chunk.first + chunk.count, chunk.read
                 yield chunk
         except DAMAGE as error:
-            yield Chunk([], number, 0, behind, damage_reason(error))
+            yield Chunk([], number, 0, bytes_read, damage_reason(error))
 
     @abstractmethod
     def _read(self, path: str, start: int, options: CleanOptions) -> Iterator[Chunk]: ...
 
     @abstractmethod
     def contents(self, chunk: Chunk, options: CleanOptions) -> list[Content]:
-        """The pages of a chunk."""
+        """The pages of a chunk, one for each record."""
 
     @abstractmethod
     def clean(
         self, name: str, chunk: Chunk, options: CleanOptions, repetition: Repetition | None
     ) -> CleanedChunk:
-        """Clean a chunk of the file that messages call ``name``."""
+        """Clean a chunk. ``name`` is the name of its file in messages."""
 
     @abstractmethod
     def halves(self, chunk: Chunk) -> list[Chunk]:
-        """A chunk in two; nothing where it is a single record."""
+        """Split a chunk into two; an empty list if it has a single record."""
 
     @abstractmethod
     def failure(
         self, name: str, chunk: Chunk, i: int, reason: str, fields: Row | None = None
     ) -> dict[str, Any]:
-        """What the errors file says of a chunk's record ``i``: where it is, what names it, what
-        is wrong."""
+        """The entry for record ``i`` of a chunk in the errors file: its file and number, its id and
+        url, and the reason."""
 
     def output_name(self, place: str, suffix: str) -> str:
-        """What the output of a file at ``place`` is called, below a folder of output.
-        ``suffix`` is the ending of files of clean text."""
+        """The path of a file's output below the output folder. ``place`` is the path of the file
+        below the input folder, ``suffix`` the ending of files of clean text."""
         return place
 
 
 class OutputFormat(ABC):
-    """A kind of file that clean records can go to.
+    """A file format that clean records can be written to.
 
-    A run that was interrupted and goes on must end in the same bytes as one that was not. So
-    output is made of pieces, each some records encoded by themselves in the process that
-    cleaned them. The process in charge only appends pieces to one file; to go back to a
-    point, it cuts the file there. When all pieces are there, the file gets its name.
+    An interrupted run that continues must write the same bytes as an undisturbed run. So the
+    output consists of pieces. Each piece is a few records, encoded by the process that cleaned
+    them. The main process only appends pieces to one file; to go back to a checkpoint, it
+    truncates the file. After the last piece the file gets its final name.
     """
 
     output_endings: tuple[str, ...]
-    """How the names of such files end, in lower case."""
+    """File name endings, in lower case."""
 
     @abstractmethod
     def encode(self, rows: Sequence[Row] | pyarrow.RecordBatch, ending: str) -> bytes:
-        """A piece of a file with this ending. Raises MissingLibraryError."""
+        """Encode records as a piece of a file with this ending. Raises MissingLibraryError."""
 
     @abstractmethod
     def finish(self, part: Path, target: Path, ending: str) -> None:
-        """Make the file of pieces the file that it is to be, with its name. Raises OSError,
+        """Turn ``part``, the file of all pieces, into the output file ``target``. Raises OSError,
         MissingLibraryError."""
 
 
 class ItemFormat(Format):
-    """A format whose chunks are lists of (number, item), each item a record for itself."""
+    """A format whose chunks are lists of (record number, item), one item for each record."""
 
     def records(self, chunk: Chunk, options: CleanOptions) -> list[Record]:
-        """The records of a chunk."""
+        """The parsed records of a chunk."""
         return [self._record_or_error(item, options) for _, item in chunk.raw]
 
     @abstractmethod
@@ -197,16 +205,16 @@ class ItemFormat(Format):
 
 
 def record_failure(name: str, number: int, reason: str, fields: Row) -> dict[str, Any]:
-    """The entry of a record, the ``number``-th of its file from 0, in the errors file."""
-    names = {key: fields[key] for key in ("id", "url") if key in fields}
-    return {"file": name, "record": number + 1, **names, "error": reason}
+    """The entry of a record in the errors file. ``number`` counts from 0, the entry from 1."""
+    identity = {key: fields[key] for key in ("id", "url") if key in fields}
+    return {"file": name, "record": number + 1, **identity, "error": reason}
 
 
 def gathered(
     items: Iterator[tuple[Any, int]], start: int, position: Callable[[], int]
 ) -> Iterator[Chunk]:
-    """Single items, each with its size, in chunks; None is a record without a page.
-    ``position`` says how many bytes of the file are behind."""
+    """Collect (item, size in bytes) into chunks, from record number ``start`` on. An item of None
+    is a record without a page. ``position`` gives the number of bytes of the file read so far."""
     raw: list[tuple[int, Any]] = []
     size, first, number = 0, start, 0
     error = None
@@ -227,17 +235,17 @@ def gathered(
 
 
 def damage_reason(error: Exception) -> str:
-    """What to say of a file that cannot be read any further."""
+    """The error message for a file that cannot be read any further."""
     reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
     return f"cannot be read from here on: {reason}"
 
 
 def unpacked(file: BinaryIO, path: str) -> contextlib.AbstractContextManager[Any]:
-    """The bytes of a file, unpacked where its name says that it is packed."""
+    """The bytes of a file, unpacked if its name ends in .gz or .zst. Raises MissingLibraryError."""
     if path.lower().endswith(".gz"):
         return gzip.GzipFile(fileobj=file)
     if path.lower().endswith(".zst"):
-        # which notices a file that breaks off; what is in the buffer then is lost
+        # this raises for a truncated file; what was in the buffer is then lost
         pyarrow = import_library("pyarrow", "reading .zst")
         return io.BufferedReader(pyarrow.CompressedInputStream(file, "zstd"), 1 << 14)
     return contextlib.nullcontext(file)

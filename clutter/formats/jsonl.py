@@ -1,6 +1,6 @@
-"""JSON lines, packed with gzip or Zstandard or not: reading and writing.
+"""JSON lines, plain or packed with gzip or Zstandard: reading and writing.
 
-A record keeps all its fields but the one that held its page.
+A record keeps all its fields except the one that held its page.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ if TYPE_CHECKING:
     import pyarrow
 
 _TOO_LONG = b"\n\n"
-"""What is put for a line that is too long; no line looks like it."""
+"""Replaces a line that is too long. No real line is equal to it."""
 
 
 class JsonLines(ItemFormat, OutputFormat):
-    """Files of JSON objects, one a line. A chunk holds numbered lines."""
+    """Files of JSON objects, one per line. The items of a chunk are lines, as bytes."""
 
     endings = (".jsonl", ".ndjson", ".jsonl.gz", ".ndjson.gz", ".jsonl.zst", ".ndjson.zst")
     output_endings = (".jsonl", ".jsonl.gz", ".jsonl.zst")
@@ -75,7 +75,8 @@ class JsonLines(ItemFormat, OutputFormat):
 
 
 def json_text(value: Any) -> str:
-    """A value as JSON; what JSON has no form for, in one that people expect."""
+    """A value as JSON. Values that JSON does not have become text: dates in ISO format, bytes as
+    UTF-8 or else as base64, others by ``str``."""
     return json.dumps(value, ensure_ascii=False, default=_plain)
 
 
@@ -100,7 +101,7 @@ def _packed(data: bytes, ending: str) -> bytes:
 def _lines(stream: IO[bytes]) -> Iterator[tuple[bytes | None, int]]:
     while line := stream.readline(base.MAX_PAGE_BYTES):
         if len(line) == base.MAX_PAGE_BYTES and not line.endswith(b"\n"):
-            while line and not line.endswith(b"\n"):  # the rest of it
+            while line and not line.endswith(b"\n"):  # skip the rest of it
                 line = stream.readline(base.MAX_PAGE_BYTES)
             line = _TOO_LONG
         yield (line if line.strip() or line == _TOO_LONG else None), len(line)

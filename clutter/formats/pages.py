@@ -1,6 +1,6 @@
-"""Files that hold one page each: plain text or HTML, packed or not.
+"""Files that hold one page each: plain text or HTML, plain or packed with gzip.
 
-The name says whether a file is HTML, or else its beginning does.
+The name of a file decides whether it is HTML. If the name does not say, its first bytes decide.
 """
 
 from __future__ import annotations
@@ -18,21 +18,21 @@ from clutter.formats.base import Chunk, ItemFormat, Record, Row, unpacked
 from clutter.options import CleanOptions
 
 HTML_ENDINGS = (".html", ".htm", ".xhtml")
-"""How the names of HTML files end, before .gz."""
+"""File name endings of HTML, without .gz."""
 
 _START_OF_HTML = re.compile(rb"(\xef\xbb\xbf)?\s*(<!--.{0,500}?-->\s*|<\?xml.{0,200}?\?>\s*)?"
                             rb"<(!doctype\s+html|html|head|body)\b", re.I | re.S)  # fmt: skip
-"""What tells HTML where no name does."""
+"""How HTML begins; used if the name of a file does not say what it is."""
 
 
 class PageFiles(ItemFormat):
-    """Files of one page. A chunk holds several files: numbered triples of the path, the path as
-    it was named, and the site."""
+    """Files of one page. A chunk holds several files; its items are (path, name in messages,
+    site)."""
 
     endings = (".txt", *HTML_ENDINGS, ".txt.gz", *(end + ".gz" for end in HTML_ENDINGS))
 
     def _read(self, path: str, start: int, options: CleanOptions) -> Iterator[Chunk]:
-        raise TypeError("files of one page are read where they are cleaned")
+        raise TypeError("files of one page are read by the process that cleans them")
 
     def _record(self, item: tuple[str, str, str], options: CleanOptions) -> Record:
         path, name, site = item
@@ -47,7 +47,7 @@ class PageFiles(ItemFormat):
         return {"file": chunk.raw[i][1][1], "error": reason}
 
     def output_name(self, place: str, suffix: str) -> str:
-        # an unknown ending is kept: before another one, or where clean text is written at all
+        # an unknown ending is kept: as the whole ending of clean text, else before the new ending
         known = [end for end in self.endings if place.lower().endswith(end)]
         ending = max(known, key=len, default="")
         if not ending and suffix == ".txt":
@@ -56,7 +56,11 @@ class PageFiles(ItemFormat):
 
 
 def read_page(path: str) -> tuple[bytes, bool]:
-    """A page's bytes, unpacked, and whether they are HTML. Raises ReadError, OSError."""
+    """The unpacked bytes of a page, and whether they are HTML.
+
+    Raises ReadError if the file cannot be unpacked or is longer than ``base.MAX_PAGE_BYTES``;
+    OSError.
+    """
     with open(path, "rb") as file, unpacked(file, path) as stream:
         try:
             data = stream.read(base.MAX_PAGE_BYTES + 1)
@@ -70,5 +74,5 @@ def read_page(path: str) -> tuple[bytes, bool]:
 
 
 def is_like_html(data: bytes) -> bool:
-    """Whether a page begins as HTML does."""
+    """Whether the bytes of a page begin like HTML."""
     return _START_OF_HTML.match(data[:1024]) is not None

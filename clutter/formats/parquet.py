@@ -1,8 +1,8 @@
 """Parquet tables: reading and writing.
 
-A table is read and cleaned as Arrow record batches, so that its other columns stay exactly
-what they were. While it is written, each piece is an Arrow stream; only when all are there is
-it known what columns the table has, and the Parquet file is made.
+A table is read and cleaned as Arrow record batches, so its other columns stay exactly as they
+were. Each piece of the output is an Arrow stream. The columns of the output table are known only
+after the last piece; then the Parquet file is written.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ if TYPE_CHECKING:
     from clutter.repetition import Repetition
 
 ROW_GROUP_BYTES = 32_000_000
-"""Bytes of a row group of a table that is written."""
+"""A row group of the output is complete at this many bytes."""
 
 
 class Parquet(Format, OutputFormat):
-    """Tables. A chunk holds an Arrow stream of one record batch."""
+    """Parquet tables. A chunk holds one record batch as an Arrow stream."""
 
     endings = (".parquet",)
     output_endings = endings
@@ -42,7 +42,7 @@ class Parquet(Format, OutputFormat):
         from clutter.arrow import page_column
 
         size = os.path.getsize(path)
-        # pages of columns are read as they are needed, not whole row groups ahead
+        # read the pages of columns when they are needed, not whole row groups in advance
         with parquet.ParquetFile(path, pre_buffer=False, buffer_size=1 << 20) as file:
             page_column(file.schema_arrow, options)
             behind = 0
@@ -51,7 +51,7 @@ class Parquet(Format, OutputFormat):
                 if behind + group_rows <= start:
                     behind += group_rows
                     continue
-                # of one row group at a time, so that batches begin where they did before a stop
+                # one row group at a time: batches then begin at the same rows after a restart
                 for rows in file.iter_batches(base.CHUNK_RECORDS, row_groups=[group]):
                     behind += rows.num_rows
                     if behind <= start:
@@ -112,7 +112,7 @@ class Parquet(Format, OutputFormat):
         return struct.pack("<Q", len(data)) + bytes(data)
 
     def finish(self, part: Path, target: Path, ending: str) -> None:
-        # beside the pieces, so that a kill leaves no half table beside the target
+        # in the folder of the pieces: a kill then leaves no half table beside the target
         table = part.with_name(part.name + ".parquet")
         with open(table, "wb") as file:
             _write_table(part, file)
@@ -121,14 +121,14 @@ class Parquet(Format, OutputFormat):
 
 
 def batch_of(raw: bytes) -> pyarrow.RecordBatch:
-    """The record batch of an Arrow stream."""
+    """The record batch of an Arrow stream that holds one."""
     import pyarrow as pa
 
     return pa.ipc.open_stream(raw).read_next_batch()
 
 
 def stream_of(rows: pyarrow.RecordBatch) -> bytes:
-    """A record batch as an Arrow stream, to hand on."""
+    """A record batch as an Arrow stream, to send to another process."""
     import pyarrow as pa
 
     sink = pa.BufferOutputStream()
@@ -138,13 +138,13 @@ def stream_of(rows: pyarrow.RecordBatch) -> bytes:
 
 
 def _write_table(part: Path, file: BinaryIO) -> None:
-    """The Parquet table of a file of pieces, read twice: for its columns, then for its rows."""
+    """Write the table of a file of pieces. Reads it twice: for the columns, then for the rows."""
     import pyarrow as pa
     from pyarrow import parquet
 
     from clutter.formats.schema import common_schema, fitted
 
-    # most pieces have the same schema, and few different ones are held
+    # most pieces have the same schema; each different one is kept once
     schemas = {table.schema.serialize().to_pybytes(): table.schema for table in _tables(part)}
     schema = common_schema(list(schemas.values()))
     with parquet.ParquetWriter(file, schema, compression="zstd") as writer:

@@ -1,8 +1,8 @@
-"""One schema for the tables of many pieces, so that they make one Parquet file.
+"""One schema for many tables, so that they fit into one Parquet file.
 
-Pieces are encoded one by one, and each knows its own rows only: a field may be missing in
-some, a number here and text there. The common schema is what the rows of all fit into, and
-what Parquet, and whoever reads it, can hold.
+The pieces of an output are encoded one by one, and each sees only its own rows. A field may be
+missing in some pieces, a number in one and text in another. The common schema fits the rows of all
+pieces, and has only types that Parquet and its readers support.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from clutter.text import utf8
 
 
 def table_of(rows: Sequence[Row]) -> pa.Table:
-    """A table of records, a column for every field that any has. A field whose values are of
-    several kinds becomes JSON text."""
+    """A table of records with a column for every field in any of them. A field with values of
+    different types becomes JSON text."""
     names = dict.fromkeys(name for row in rows for name in row)
     columns = {}
     for name in names:
@@ -33,8 +33,8 @@ def table_of(rows: Sequence[Row]) -> pa.Table:
 
 
 def common_schema(schemas: Sequence[pa.Schema]) -> pa.Schema:
-    """A schema that the rows of all fit into. Fields whose types have nothing in common, or
-    that Parquet cannot hold, are JSON text."""
+    """A schema that fits the rows of all schemas. Fields whose types have no common type, or a
+    type that Parquet does not support, become JSON text."""
     types: dict[str, pa.DataType] = {}
     for field in (field for schema in schemas for field in schema):
         known = types.get(field.name, field.type)
@@ -43,7 +43,7 @@ def common_schema(schemas: Sequence[pa.Schema]) -> pa.Schema:
 
 
 def fitted(table: pa.Table, schema: pa.Schema) -> pa.Table:
-    """A table in the columns of a schema that its rows fit into."""
+    """A table converted to a schema that fits its rows; missing columns are filled with null."""
     columns = []
     for field in schema:
         if field.name not in table.schema.names:
@@ -56,11 +56,12 @@ def fitted(table: pa.Table, schema: pa.Schema) -> pa.Table:
     return pa.Table.from_arrays(columns, schema=schema)
 
 
-def _wider(one: pa.DataType, other: pa.DataType) -> pa.DataType:
+def _wider(first: pa.DataType, second: pa.DataType) -> pa.DataType:
+    """A type that holds the values of both; text if there is none."""
     try:
-        schemas = [pa.schema([("x", kind)]) for kind in (one, other)]
+        schemas = [pa.schema([("x", kind)]) for kind in (first, second)]
         wide = pa.unify_schemas(schemas, promote_options="permissive").field(0).type
-        for kind in (one, other):
+        for kind in (first, second):
             pa.nulls(1, kind).cast(wide)
         return wide
     except pa.ArrowException:
@@ -68,8 +69,8 @@ def _wider(one: pa.DataType, other: pa.DataType) -> pa.DataType:
 
 
 def _storable(kind: pa.DataType) -> pa.DataType:
-    """A type that Parquet, and whoever reads it, can hold: nothing but nulls are text, and
-    structures without a field JSON text."""
+    """The type itself, or one that Parquet and its readers support: text instead of null, JSON
+    text instead of structures without fields."""
     if pa.types.is_null(kind) or "struct<>" in str(kind):
         return pa.string()
     if pa.types.is_list(kind):

@@ -1,7 +1,7 @@
-"""WARC and WET archives: what web archives and Common Crawl store pages in.
+"""WARC and WET archives, the formats of web archives and Common Crawl: reading only.
 
-A record with a page gives its id, address and date besides. Archives are read by fastwarc.
-They are only read: their clean records go to JSON lines.
+A record gets the page and its id, address and date. fastwarc reads the archives. In an output
+folder, their clean records become JSON lines.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ _TYPE = re.compile(rb"^content-type:\s*([\w.+/-]+)", re.I | re.M)
 _PAGE_TYPES = ("text/html", "application/xhtml+xml", "text/plain")
 
 _Response = tuple[dict[str, str], bytes, bool, str]
-"""A record of an archive: its fields, its block, whether that is HTTP, and its type."""
+"""A record of an archive: its fields, its content, whether that is HTTP, and its media type."""
 
 
 class Warc(ItemFormat):
-    """Archives of responses. A chunk holds numbered responses."""
+    """Archives of responses. The items of a chunk are responses."""
 
     endings = tuple(
         kind + pack for kind in (".warc", ".wet", ".warc.wet") for pack in ("", ".gz", ".zst")
@@ -50,7 +50,7 @@ class Warc(ItemFormat):
             if is_html and encoding is not None:
                 from clutter.html.decode import is_encoding
 
-                if not is_encoding(encoding):  # servers say all sorts of things
+                if not is_encoding(encoding):  # servers also send names that do not exist
                     encoding = None
         return Record(fields, Content(block, is_html, encoding, site_of(fields["url"])))
 
@@ -63,7 +63,7 @@ def _responses(file: BinaryIO) -> Iterator[tuple[_Response | None, int]]:
     from fastwarc.warc import ArchiveIterator, WarcRecordType
 
     kinds = WarcRecordType.response | WarcRecordType.resource | WarcRecordType.conversion
-    # what HTTP says is read later: a mistake in it would end the reading of the file
+    # HTTP headers are parsed later: here a mistake in them would end the reading of the file
     for record in ArchiveIterator(file, record_types=kinds, parse_http=False):
         block = record.reader.read(base.MAX_PAGE_BYTES + 1)
         headers = {key.lower(): value for key, value in record.headers.items()}
@@ -72,7 +72,7 @@ def _responses(file: BinaryIO) -> Iterator[tuple[_Response | None, int]]:
             yield None, len(block)
             continue
         if len(block) < min(record.content_length, base.MAX_PAGE_BYTES):
-            raise EOFError("the file breaks off within a record")
+            raise EOFError("the file ends within a record")
         fields = {
             "id": headers.get("warc-record-id", "").strip("<>"),
             "url": headers.get("warc-target-uri", "").strip("<>"),
@@ -82,8 +82,8 @@ def _responses(file: BinaryIO) -> Iterator[tuple[_Response | None, int]]:
 
 
 def _page_type(block: bytes) -> str:
-    """What an HTTP response says it holds, "" where it is an answer without a page; HTML
-    where it does not say."""
+    """The media type of an HTTP response: "" if its status is not 2xx, "text/html" if it does not
+    name one."""
     end = _HEADERS_END.search(block, 0, 100_000)
     headers = block[: end.start()] if end else b""
     status = _STATUS.match(headers)
@@ -94,10 +94,10 @@ def _page_type(block: bytes) -> str:
 
 
 def _http_body(block: bytes) -> tuple[bytes, str | None]:
-    """The body of an HTTP response, unpacked, and its declared character set."""
+    """The unpacked body of an HTTP response and its declared character set. Raises ReadError."""
     from fastwarc.warc import WarcRecord, WarcRecordType
 
-    # many archives hold bodies that were unpacked before, below the old headers
+    # in many archives the body is already unpacked, but the headers say that it is packed
     for decode in ("all", "content", "none"):
         record = WarcRecord()
         record.init_headers(record_type=WarcRecordType.response)
