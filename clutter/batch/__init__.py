@@ -1,4 +1,6 @@
-"""Cleaning a whole crawl on one machine, from Python: ``run``.
+"""Clean a whole crawl on one machine: ``run`` cleans any number of files in several processes.
+
+An interrupted run continues where it stopped.
 
 >>> from clutter.batch import run
 >>> from clutter.options import CleanOptions

@@ -1,11 +1,12 @@
-"""How far a run is, on disk: so that one that was interrupted can go on.
+"""The checkpoint of a run on disk, which lets an interrupted run continue.
 
-Cleaning a million pages takes hours, and in hours something happens: a terminal closes, a
-disk fills up, one page in a million kills the process that reads it. So a run keeps a small
-folder, ``NAME.unfinished``, with a list of the files to read, made once, the output so far,
-and a checkpoint that says how far both are. The checkpoint is replaced as a whole, after what
-it speaks of is on disk: whoever begins again cuts the output where it says, goes on there,
-and ends with the bytes that an undisturbed run ends with.
+Cleaning a million pages takes hours, and much can happen in hours: a terminal closes, a disk
+fills up, one page in a million kills the process that reads it. So a run keeps a small folder,
+``NAME.unfinished``. It holds the list of files to read (written once), the output so far, and a
+checkpoint: how many files are read and how many bytes are written. The checkpoint is replaced
+atomically, and only after the output that it counts is on disk. A run that continues truncates
+the output to the checkpoint and goes on from there. It writes the same bytes as an undisturbed
+run.
 """
 
 from __future__ import annotations
@@ -26,12 +27,19 @@ from clutter.plan import InputFile, Output
 
 @dataclass
 class Checkpoint:
-    """How far a run is: where its next step begins (``offset`` in the list of files, ``record``
-    in the file that is there), the bytes it has written to the unfinished output and to the
-    errors, and the counts; and which run it is, on ``total`` bytes of input, of which ``read``
-    are behind, ``done`` of them in files that are read to their end. ``finishing`` is the file
-    that is being given its name, and the run is ``complete`` when all steps are done;
-    ``counting`` is the first of two passes, which counts lines by site."""
+    """The state of a run.
+
+    - ``settings``: what must be the same for the run to continue.
+    - ``counting``: whether this is the first of two passes, which counts lines by site.
+    - ``total``: bytes of input; ``read``: those read so far; ``done``: those in files that are
+      read to the end.
+    - ``offset``, ``record``: where the next step begins, as a byte offset in the list of files,
+      and as the number of a record in the file listed there.
+    - ``written``, ``errors``: bytes written to the unfinished output and to the errors file.
+    - ``finishing``: the output file that is complete and about to get its final name.
+    - ``complete``: whether all steps are done.
+    - ``counts``: those of ``cleaning.count``.
+    """
 
     settings: dict[str, Any]
     counting: bool = False
@@ -48,8 +56,9 @@ class Checkpoint:
 
 
 class RunDirectory:
-    """Where a run writes: its output, the errors, and the folder of what is unfinished, with the
-    ``part`` of the output so far, the ``listing`` of files to read and the ``checkpoint``."""
+    """The files that a run writes: the output, the ``errors`` file, and the folder ``work`` with
+    the output so far (``part``), the list of files to read (``listing``) and the
+    ``checkpoint``."""
 
     def __init__(self, output: Output) -> None:
         self.output = output
@@ -63,8 +72,8 @@ class RunDirectory:
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
-        """Keep a second run out, where the system can. What is left of the folder when the run
-        ends is kept only if there is a checkpoint in it."""
+        """Lock the folder of the run, if the system has file locks. At the end, the folder is
+        deleted unless it holds a checkpoint. Raises BatchError if another run has the lock."""
         self.work.mkdir(parents=True, exist_ok=True)
         with open(self.work / "lock", "wb") as file:
             with contextlib.suppress(ImportError):
@@ -80,25 +89,25 @@ class RunDirectory:
                 if not self.checkpoint.exists():
                     shutil.rmtree(self.work, ignore_errors=True)
                     if self.output.is_folder and not self.existed:
-                        with contextlib.suppress(OSError):  # where something is in it
+                        with contextlib.suppress(OSError):  # it is not empty
                             self.output.path.rmdir()
 
     def load(self, settings: dict[str, Any]) -> Checkpoint | None:
-        """The checkpoint of the run that was interrupted here, if one was. Raises BatchError
-        where it was another run, or where its files are damaged."""
+        """The checkpoint of an interrupted run, or None. Raises BatchError if that run had other
+        settings, or if its files are damaged."""
         try:
             saved = json.loads(self.checkpoint.read_bytes())
             before = saved["settings"]
-            other = [key for key in settings if before.get(key) != settings[key]]
-            if not other:
+            changed = [key for key in settings if before.get(key) != settings[key]]
+            if not changed:
                 checkpoint = Checkpoint(**saved)
         except FileNotFoundError:
             return None
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise BatchError(f"{self.checkpoint}: damaged ({error}); delete {self.work}") from None
-        if other:
+        if changed:
             raise BatchError(
-                f"{self.output.path}: a run with other settings ({', '.join(other)}) was broken "
+                f"{self.output.path}: a run with other settings ({', '.join(changed)}) was broken "
                 f"off here; give its command again to finish it, or delete {self.work}"
             )
         if checkpoint.finishing is None:
@@ -109,12 +118,12 @@ class RunDirectory:
         return checkpoint
 
     def save(self, checkpoint: Checkpoint) -> None:
-        """Put a checkpoint in the place of the one before. Raises OSError."""
+        """Replace the saved checkpoint. Raises OSError."""
         with replacing(self.checkpoint) as file:
             file.write(json.dumps(asdict(checkpoint)).encode())
 
     def files(self, offset: int = 0) -> Iterator[tuple[InputFile, int]]:
-        """The files to read from an offset of the list on, each with the offset behind it."""
+        """The files to read, from a byte offset in the list on, each with the offset after it."""
         with open(self.listing, "rb") as stream:
             stream.seek(offset)
             for line in stream:

@@ -1,4 +1,4 @@
-"""How far a run is, for the person who waits: a bar on a terminal, else a line a minute."""
+"""The progress of a run on standard error: a bar on a terminal, else a line per minute."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from clutter.batch.checkpoint import Checkpoint
 from clutter.text import plural
 
 LINE_SECONDS = 60.0
-"""Seconds between two lines where there is no bar."""
+"""Seconds between two lines if there is no bar."""
 
 
 @contextlib.contextmanager
 def shown_progress(checkpoint: Checkpoint) -> Iterator[Callable[[], None]]:
-    """Shows on standard error, whenever it is called, how far a run is: share, pages, rate and
-    remaining time."""
+    """Gives a function that shows the progress of a run on standard error: share, pages and rate,
+    and on the bar (tqdm) the remaining time."""
     begin, pages = time.monotonic(), checkpoint.counts.get("pages", 0)
     last = begin
 

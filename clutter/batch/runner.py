@@ -1,8 +1,8 @@
-"""A run over a whole crawl on one machine: every processor, level memory, nothing lost.
+"""A run over a whole crawl on one machine: on all processors, with constant memory, resumable.
 
-One process reads and writes, in the order of the input; others clean. A step, some records,
-is all that is handed to them at a time, and no more than a few steps a process are under way,
-so memory does not grow with the input. How an interrupted run goes on is in checkpoint.py.
+The main process reads and writes, in the order of the input. Worker processes clean. They get one
+step (a few records) at a time, and only a few steps per worker are in progress, so memory does not
+grow with the input. checkpoint.py says how an interrupted run continues.
 """
 
 from __future__ import annotations
@@ -38,15 +38,16 @@ from clutter.repetition import count_keys
 from clutter.text import plural
 
 MIN_PARALLEL_BYTES = 1_000_000
-"""Bytes of input from which on it is worth starting processes."""
+"""Bytes of input. For less, starting worker processes is not worth the time."""
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Summary:
-    """What a run did: ``counts`` of all of it (``cleaning.count``), the ``pages`` and
-    ``seconds`` of this part of it, and the file of records that failed, where some did."""
+    """The result of a run: the ``counts`` of the whole run (those of ``cleaning.count``), the
+    ``pages`` and ``seconds`` since it was last started, and the path of the errors file, None if
+    there were no errors."""
 
     counts: Counter[str]
     pages: int
@@ -85,17 +86,19 @@ def run(
     by_site: bool = False,
     progress: bool = False,
 ) -> Summary:
-    """Clean files and folders of pages and of records, or go on with a run that was interrupted.
+    """Clean files and folders of pages and of records, or continue an interrupted run.
 
-    ``output`` is a file of records (.jsonl, .jsonl.gz, .jsonl.zst, .parquet) for all of them,
-    or a folder that mirrors the input: clean text for each page, a file of records for each
-    file of records. ``pattern`` says which files of folders are read. ``jobs`` processes clean.
-    A record that fails goes to NAME.errors.jsonl with its reason; with ``strict`` it ends the
-    run. ``by_site`` reads the input twice, and first counts on how many pages of its site each
-    line is (repetition.py). ``progress`` shows how far the run is on standard error.
+    ``output`` is one file of records (.jsonl, .jsonl.gz, .jsonl.zst, .parquet), or a folder
+    that mirrors the input: clean text for each page, a file of records for each file of
+    records. ``pattern`` is a glob pattern: which files to read in folders. ``jobs`` is the number
+    of processes that clean. A record that fails goes to NAME.errors.jsonl with the reason; with
+    ``strict`` it ends the run. ``by_site`` reads the input twice, and first counts on how many
+    pages of its site each line appears (repetition.py). ``progress`` shows the progress of the
+    run on standard error.
 
-    Raises BatchError for input or output that cannot be used, or what ``strict`` forbids;
-    ModelError, OSError (a full disk), MissingLibraryError. What was done by then stays done.
+    Raises BatchError for input or output that cannot be used, and with ``strict`` for the first
+    record that fails; ModelError, OSError (a full disk), MissingLibraryError. The work done
+    before an error is saved.
     """
     settings = _settings(inputs, options, pattern) | {"by site": by_site}
     try:
@@ -116,7 +119,7 @@ def _run(
     is_folder = os.path.isdir(output) or output_ending(output) is None
     suffix = ".md" if options.format == "markdown" else ".txt"
     run = RunDirectory(plan_output(output, inputs, suffix, is_folder=is_folder))
-    _ = load_model(options).html  # what is wrong with a model is said now, and once
+    _ = load_model(options).html  # report a bad model now, once
     with run.locked(), _ending_by_exception():
         checkpoint = run.load(settings)
         if checkpoint is None:
@@ -134,7 +137,7 @@ def _run(
 
 
 def _settings(inputs: Sequence[str], options: CleanOptions, pattern: str | None) -> dict[str, Any]:
-    """What must be the same for a run to go on."""
+    """The settings that must be the same for an interrupted run to continue."""
     names = {"html_field": "html", "text_field": "text"}
     fields = json.loads(json.dumps(asdict(replace(options, model=None))))
     return {
@@ -154,7 +157,7 @@ def _finish_run(
     strict: bool,
     progress: bool,
 ) -> None:
-    """Do what is left of a run, and tidy up."""
+    """Do the rest of a run, and remove its checkpoint."""
     if checkpoint.counting:
         _take_steps(run, checkpoint, options, jobs, strict, progress)
         count_keys(run.part, run.work)
@@ -204,8 +207,8 @@ def _take_steps(
             vars(checkpoint).update(finishing=finishing, complete=True)
         writer.save()
     except BaseException:
-        if not writer.part.closed:  # as it is while a file is being given its name
-            with contextlib.suppress(OSError):  # the disk is full: the last checkpoint is good
+        if not writer.part.closed:  # closed while a file gets its name; then a save exists
+            with contextlib.suppress(OSError):  # a full disk: the last checkpoint is still valid
                 writer.save()
         raise
     finally:
@@ -213,7 +216,7 @@ def _take_steps(
 
 
 def _nothing() -> None:
-    """Where no progress is shown."""
+    """Used if no progress is shown."""
 
 
 def _sentence(error: dict[str, Any]) -> str:
@@ -223,7 +226,7 @@ def _sentence(error: dict[str, Any]) -> str:
 
 @contextlib.contextmanager
 def _ending_by_exception() -> Iterator[None]:
-    """Let a request to end be an exception, as ^C is, so that progress is saved."""
+    """Make SIGTERM an exception, like ^C: progress is then saved. Only in the main thread."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

@@ -1,8 +1,8 @@
-"""The steps of a run: its input, cut into tasks, and where each one ends.
+"""The steps of a run: its input, cut into tasks.
 
-Where one step ends and the next begins depends on the input alone, not on how many processes
-work or where a run was interrupted before. That is why a run that goes on ends in the same
-bytes as an undisturbed one.
+Where a step begins and ends depends only on the input, not on the number of processes or on
+earlier interruptions. That is why a run that was interrupted writes the same bytes as an
+undisturbed one.
 """
 
 from __future__ import annotations
@@ -25,10 +25,14 @@ from clutter.plan import InputFile, check_collisions, find_inputs
 
 @dataclass(frozen=True)
 class Step:
-    """A task, or none, and where the next step begins: in the list of files ``offset``, in the
-    file that is there ``record``. ``done`` is the size of the files before that one, in bytes,
-    ``read`` the bytes that are behind. ``error`` says what the reading itself met. ``ends`` is
-    the file of records that is complete with this step."""
+    """A task, or None, and the position after it.
+
+    The next step begins at the byte ``offset`` of the list of files, and at the record number
+    ``record`` of the file listed there. ``done`` is the size in bytes of all files before that
+    one, ``read`` the number of bytes of input read so far. ``error`` is the entry for a file that
+    could not be read (further). ``ends`` is the output file of records that is complete after
+    this step.
+    """
 
     task: Task | None
     offset: int
@@ -44,14 +48,14 @@ def list_files(
 ) -> int:
     """Write the list of files to read, and return their size in bytes.
 
-    Raises InputError where there is none, or where two would be written to one place;
-    BatchError where the output is no place for them.
+    Raises InputError if there are no files, or if two would be written to the same place;
+    BatchError if this output cannot hold them.
     """
     output = run.output
     own = {os.path.realpath(path) for path in (output.path, run.errors)}
     own_names = {os.path.basename(path) for path in own}
 
-    def is_own(path: str) -> bool:  # of an earlier run
+    def is_own(path: str) -> bool:  # a file of this run or of an earlier one
         if os.path.basename(path) in own_names and os.path.realpath(path) in own:
             return True
         return run.work.name in path.split(os.sep)
@@ -77,7 +81,7 @@ def list_files(
 
 
 def steps_from(run: RunDirectory, checkpoint: Checkpoint, options: CleanOptions) -> Iterator[Step]:
-    """What is left to do after a checkpoint, in order."""
+    """The remaining steps after a checkpoint, in order."""
     offset, record, done = checkpoint.offset, checkpoint.record, checkpoint.done
     is_folder = run.output.is_folder
     by_site = checkpoint.settings["by site"] and not checkpoint.counting
@@ -93,11 +97,11 @@ def steps_from(run: RunDirectory, checkpoint: Checkpoint, options: CleanOptions)
         task = Task(PAGE_FILES, "", chunk, ending, targets, repetition)
         return Step(task, offset, 0, done, done)
 
-    for file, behind in run.files(checkpoint.offset):
+    for file, next_offset in run.files(checkpoint.offset):
         file_format = format_of(file.name)
         if file_format is PAGE_FILES:
             pages.append(file)
-            offset, done = behind, done + file.size
+            offset, done = next_offset, done + file.size
             is_full = len(pages) == base.CHUNK_RECORDS
             if is_full or sum(page.size for page in pages) >= base.CHUNK_BYTES:
                 yield page_step()
@@ -114,7 +118,7 @@ def steps_from(run: RunDirectory, checkpoint: Checkpoint, options: CleanOptions)
                 yield Step(task, offset, record, done, done + min(chunk.read, file.size))
             if chunk.error:
                 error = {"file": file.name, "record": record + 1, "error": chunk.error}
-        offset, record, done = behind, 0, done + file.size
+        offset, record, done = next_offset, 0, done + file.size
         ends = str(target) if is_folder and not checkpoint.counting else None
         yield Step(None, offset, 0, done, done, error, ends)
     if pages:
@@ -122,5 +126,5 @@ def steps_from(run: RunDirectory, checkpoint: Checkpoint, options: CleanOptions)
 
 
 def _site_of(file: InputFile) -> str:
-    """What the file of a page counts as: crawlers make a folder for each site."""
+    """The site of a page file: its top folder, because crawlers make a folder for each site."""
     return Path(file.place).parts[0] if os.sep in file.place else "."

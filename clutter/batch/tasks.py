@@ -1,7 +1,7 @@
-"""What a process of a run is handed, what it does with it, and what it gives back.
+"""The work of a worker process: a task is its input, a result its output.
 
-Parsing, labelling and packing the output are the work, so all of it is done here, in other
-processes; the process in charge only reads and appends.
+Parsing, labelling and compressing take nearly all the time, so they are all done in the workers.
+The main process only reads and appends.
 """
 
 from __future__ import annotations
@@ -21,9 +21,12 @@ from clutter.repetition import Repetition, load_repetition, page_keys
 
 @dataclass(frozen=True)
 class Task:
-    """A chunk to clean, of the file that messages call ``name``. Its output goes to a file of
-    records with the ``ending``, or, without one, as text to the files ``targets``.
-    ``repetition`` is the folder of what is known of its sites, where that was counted."""
+    """A chunk to clean.
+
+    ``name`` is the name of its file in messages. The output goes to a file of records with this
+    ``ending``; if that is None, the clean text of each page goes to one of the files ``targets``.
+    ``repetition`` is the folder with the counts of lines by site, None if they were not counted.
+    """
 
     format: Format
     name: str
@@ -35,7 +38,7 @@ class Task:
 
 @dataclass(frozen=True)
 class Result:
-    """What came of a task: a piece of the output, records that failed, and the counts."""
+    """The result of a task: a piece of the output, entries of records that failed, and counts."""
 
     piece: bytes = b""
     errors: tuple[dict[str, Any], ...] = ()
@@ -43,12 +46,12 @@ class Result:
 
 
 Work = Callable[[Task, CleanOptions, str], Result]
-"""``clean`` or ``count_lines``: what is done to a task. The last argument is a folder for what
-is not yet written in full, on the disk of the output."""
+"""``clean`` or ``count_lines``: processes a task. The last argument is a folder for files that are
+not yet complete, on the disk of the output."""
 
 
 def clean(task: Task, options: CleanOptions, folder: str) -> Result:
-    """Clean the records of a task."""
+    """Clean the records of a task. Pages with targets are written, records are returned encoded."""
     cleaned = task.format.clean(task.name, task.chunk, options, _repetition(task))
     piece = b""
     if task.ending is None:
@@ -61,7 +64,7 @@ def clean(task: Task, options: CleanOptions, folder: str) -> Result:
 
 
 def count_lines(task: Task, options: CleanOptions, folder: str) -> Result:
-    """The keys of the lines of a task's records, for repetition.py."""
+    """The keys of the lines of a task's pages, as bytes, for repetition.py."""
     pages = task.format.contents(task.chunk, options)
     texts = [text_of(page, options) for page in pages]
     keys = page_keys(texts, [page.site for page in pages])
@@ -73,10 +76,10 @@ def _repetition(task: Task) -> Repetition | None:
 
 
 def _write_text(target: Path, page: Cleaned, options: CleanOptions, folder: str) -> None:
-    """Write a page's clean text, whole or not at all, by way of the folder of what is
-    unfinished, so that nothing else is left where a run is killed."""
+    """Write the clean text of a page, whole or not at all. It is first written in ``folder``, so
+    a killed run leaves no partial file in the output."""
     partial = Path(folder, f"text-{os.getpid()}")
-    # escaped: the rare character that an encoding reads but cannot write
+    # escape the rare character that an encoding reads but cannot write
     partial.write_bytes(page.file.encode(options.encoding or "utf-8", "backslashreplace"))
     try:
         partial.replace(target)

@@ -1,7 +1,7 @@
-"""The processes that clean: started, fed in order, and outlived.
+"""The worker processes that clean: starting them, giving them steps in order, surviving a crash.
 
-Processes die: with the one in charge, which may be killed, or by a page that breaks a parser.
-The first must leave no orphans behind, the second must cost no page but that one.
+The main process may be killed; then the workers must end too. A page may crash a parser and kill a
+worker; then only that page may be lost.
 """
 
 from __future__ import annotations
@@ -23,11 +23,12 @@ from clutter.options import CleanOptions
 from clutter.threads import one_thread
 
 AHEAD = 8
-"""Steps that are under way besides four a process: while one takes long, the others have work."""
+"""Steps in progress, in addition to four per process. While one step takes long, the other
+processes have work."""
 
 
 class HasTask(Protocol):
-    """What a run does at a time: a task, or nothing to clean."""
+    """A step: it has a task, or None if there is nothing to clean."""
 
     @property
     def task(self) -> Task | None: ...
@@ -40,7 +41,7 @@ R = TypeVar("R")
 def run_serial(
     steps: Iterator[S], work: Work, options: CleanOptions, folder: str
 ) -> Generator[tuple[S, Result]]:
-    """The results of steps, in order, by this process."""
+    """Each step and its result, in order, computed in this process."""
     for step in steps:
         with one_thread():
             result = work(step.task, options, folder) if step.task else Result()
@@ -50,8 +51,9 @@ def run_serial(
 def run_parallel(
     steps: Iterator[S], work: Work, options: CleanOptions, folder: str, jobs: int
 ) -> Generator[tuple[S, Result]]:
-    """The results of steps, in order, from ``jobs`` other processes. A step that kills its
-    process is halved until it is known which record does it. Raises WorkersError."""
+    """Each step and its result, in order, computed in ``jobs`` worker processes. A task that kills
+    its process is halved until the record that does it is found. Raises WorkersError if no
+    process can be started."""
     ahead: deque[tuple[S, Future[Result] | None]] = deque()
     pool = _Pool(jobs)
 
@@ -83,10 +85,10 @@ _THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 class _Pool:
-    """Some processes, started as they are needed; each uses one processor."""
+    """A pool of processes, started when they are needed. Each uses one processor."""
 
     def __init__(self, jobs: int) -> None:
-        # not forked: libraries that run threads of their own do not survive that
+        # spawn, not fork: libraries with their own threads do not survive a fork
         context = multiprocessing.get_context("spawn")
         self._pool = ProcessPoolExecutor(jobs, context, _begin)
         self._ready = self.submit(os.getpid)
@@ -95,12 +97,12 @@ class _Pool:
         before = {name: os.environ.get(name) for name in _THREADS}
         masked = None
         try:
-            # what a process that is started now inherits; ^C is not for it
+            # a process started here inherits these variables, and the block of ^C
             os.environ |= dict.fromkeys(_THREADS, "1")
             if hasattr(signal, "pthread_sigmask"):
                 masked = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
             return self._pool.submit(function, *args)
-        except BrokenProcessPool as error:  # known already of a task before this one
+        except BrokenProcessPool as error:  # an earlier task has killed a process
             future: Future[R] = Future()
             future.set_exception(error)
             return future
@@ -114,7 +116,7 @@ class _Pool:
                     os.environ[name] = value
 
     def end(self) -> None:
-        """End the processes. Raises WorkersError where none had begun in the first place."""
+        """End the processes. Raises WorkersError if none could be started at all."""
         self._pool.shutdown(cancel_futures=True)
         if self._ready.done() and not self._ready.cancelled() and self._ready.exception():
             raise WorkersError(
@@ -124,7 +126,7 @@ class _Pool:
 
 
 def _begin() -> None:
-    """End with the process in charge, even where that was killed."""
+    """Set up a worker: ignore ^C, and end when the main process ends, even if it is killed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
 
@@ -137,7 +139,7 @@ def _begin() -> None:
 
 
 def _alone(task: Task, work: Work, options: CleanOptions, folder: str) -> Result:
-    """The result of a task that may kill its process."""
+    """The result of a task that may kill its process; if it does, of its halves."""
     pool = _Pool(1)
     try:
         return pool.submit(work, task, options, folder).result()
@@ -154,15 +156,15 @@ def _alone(task: Task, work: Work, options: CleanOptions, folder: str) -> Result
 
 
 def _halves(task: Task) -> list[Task]:
-    """A task in two; nothing where it is a single record."""
+    """Split a task into two; an empty list if it has a single record."""
     chunks = task.format.halves(task.chunk)
     if not chunks:
         return []
     half = len(chunks[0].raw) if task.targets else 0
     targets = (task.targets[:half], task.targets[half:])
     return [
-        replace(task, chunk=chunk, targets=some)
-        for chunk, some in zip(chunks, targets, strict=True)
+        replace(task, chunk=chunk, targets=part)
+        for chunk, part in zip(chunks, targets, strict=True)
     ]
 
 

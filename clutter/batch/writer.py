@@ -1,7 +1,7 @@
-"""The files of a run that grow: the output so far, the errors, and the checkpoint of both.
+"""Writing the output and the errors of a run, and saving checkpoints.
 
-Pieces of output are only ever appended, in the order of the input. What is on disk may run
-ahead of the checkpoint, never behind it.
+Pieces of output are only appended, in the order of the input. The files on disk may be longer than
+the checkpoint says, never shorter.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ CHECKPOINT_SECONDS = 1.0
 
 
 class Writer:
-    """Appends what comes of steps, and saves checkpoints."""
+    """Appends the results of steps to the files of a run, and saves checkpoints. Raises OSError."""
 
     def __init__(self, run: RunDirectory, checkpoint: Checkpoint) -> None:
         self.run = run
@@ -35,7 +35,7 @@ class Writer:
         self.saved = time.monotonic()
 
     def add(self, step: Step, result: Result) -> None:
-        """Append what came of a step. Where this fails, the checkpoint is still that before it.
+        """Append the result of a step. If this fails, the checkpoint is the one before the step.
         Raises OSError."""
         checkpoint = self.checkpoint
         rows = [
@@ -48,7 +48,7 @@ class Writer:
         counts = Counter(checkpoint.counts)
         counts.update(result.counts)
         counts["errors"] += step.error is not None
-        # at once: ^C may come at any moment, and then the checkpoint is saved as it is
+        # in one call: ^C may come at any moment, and the checkpoint is then saved as it is
         vars(checkpoint).update(
             counts=dict(counts),
             written=checkpoint.written + len(result.piece),
@@ -64,7 +64,7 @@ class Writer:
             self.save()
 
     def end_file(self, target: str) -> None:
-        """Give the file of records its name, and begin another. Raises OSError."""
+        """Give the complete file of records its name, and begin the next. Raises OSError."""
         self.checkpoint.finishing = os.path.abspath(target)
         self.save()
         self.part.close()
@@ -72,7 +72,7 @@ class Writer:
         self.part = open_at(self.run.part, 0)
 
     def save(self) -> None:
-        """Save the checkpoint, once what it speaks of is on disk. Raises OSError."""
+        """Write the files to disk, then save the checkpoint. Raises OSError."""
         for file in (self.part, self.errors):
             file.flush()
             os.fsync(file.fileno())
@@ -80,19 +80,20 @@ class Writer:
         self.saved = time.monotonic()
 
     def close(self) -> None:
+        """Close the files, without a checkpoint."""
         for file in (self.part, self.errors):
-            with contextlib.suppress(OSError):  # of a disk that is full, which was said before
+            with contextlib.suppress(OSError):  # a full disk, already reported
                 file.close()
 
 
 def failures(step: Step, result: Result) -> list[dict[str, Any]]:
-    """All that a step could not clean or read."""
+    """The entries of all records and files that a step could not clean or read."""
     return [*result.errors, *([step.error] if step.error else [])]
 
 
 def finish_file(run: RunDirectory, checkpoint: Checkpoint) -> None:
-    """Give a file of records its name, if that was not done before, and save that it has it.
-    Raises OSError."""
+    """Give the complete file of records its name, and save the checkpoint. Does nothing if no file
+    is complete. Raises OSError."""
     if checkpoint.finishing is None:
         return
     target = Path(checkpoint.finishing)
@@ -101,14 +102,14 @@ def finish_file(run: RunDirectory, checkpoint: Checkpoint) -> None:
         ending = output_ending(target.name) or ""
         output_format_of(ending).finish(run.part, target, ending)
     vars(checkpoint).update(finishing=None, written=0)
-    # before there is another part, which would be taken for this one
+    # save before the next part exists: it would be taken for this one
     run.save(checkpoint)
 
 
 def open_at(path: Path, size: int) -> BinaryIO:
-    """A file to append to, cut to a size. Raises OSError."""
+    """Open a file to append to, and truncate it to ``size`` bytes. Raises OSError."""
     path.touch()
-    file = open(path, "r+b")  # noqa: SIM115 - its owner closes it
+    file = open(path, "r+b")  # noqa: SIM115 - the caller closes it
     file.truncate(size)
     file.seek(size)
     return file

@@ -45,19 +45,19 @@ class Parquet(Format, OutputFormat):
         # read the pages of columns when they are needed, not whole row groups in advance
         with parquet.ParquetFile(path, pre_buffer=False, buffer_size=1 << 20) as file:
             page_column(file.schema_arrow, options)
-            behind = 0
+            rows_read = 0
             for group in range(file.num_row_groups):
                 group_rows = file.metadata.row_group(group).num_rows
-                if behind + group_rows <= start:
-                    behind += group_rows
+                if rows_read + group_rows <= start:
+                    rows_read += group_rows
                     continue
                 # one row group at a time: batches then begin at the same rows after a restart
                 for rows in file.iter_batches(base.CHUNK_RECORDS, row_groups=[group]):
-                    behind += rows.num_rows
-                    if behind <= start:
+                    rows_read += rows.num_rows
+                    if rows_read <= start:
                         continue
-                    read = size * behind // file.metadata.num_rows
-                    first = behind - rows.num_rows
+                    read = size * rows_read // file.metadata.num_rows
+                    first = rows_read - rows.num_rows
                     yield Chunk(stream_of(rows), first, rows.num_rows, read)
 
     def contents(self, chunk: Chunk, options: CleanOptions) -> list[Content]:
