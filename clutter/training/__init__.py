@@ -1,8 +1,8 @@
-"""Training: labelled pages -> a model, and how good it is.
+"""Training a model on labelled pages, and scoring it.
 
-``train.train`` makes a model from the ground up, ``tune.tune`` adapts one to a few pages of a
-new site, ``evaluate.evaluate`` scores one. All of it needs scikit-learn and joblib, which
-cleaning does not.
+``train.train`` trains a new model, ``tune.tune`` adapts a model to a few pages of a new site,
+``evaluate.evaluate`` scores a model. This package needs scikit-learn and joblib; cleaning does
+not. Importing it raises MissingLibraryError without them.
 """
 
 from clutter.errors import import_library

@@ -1,14 +1,15 @@
-"""Pages of a corpus that stays outside the project, joined to the labels kept inside.
+"""Joins the pages of a corpus outside the project with the labels inside it.
 
-Real pages belong to their sites, so the project holds no text of theirs: it holds,
-in ``labelled/corpora/SOURCE.jsonl``, the label of each line under a hash of its text
-(stand-off labels). Whoever has the corpus joins the two again. A corpus folder holds
+Real pages belong to their sites, so the project holds none of their text. It holds stand-off
+labels: in ``labelled/corpora/SOURCE.jsonl``, a hash of the text of each line and its label. With
+the corpus at hand, this module joins the two. A corpus folder holds
 
-- ``train.jsonl.gz`` and ``dev.jsonl.gz``: a page a line, with ``id``, ``source``,
-  ``site``, ``lang``, ``lines`` of {``text``} and ``html``, the path of its HTML below
-- ``html/``;
-- ``residue.jsonl.gz``: half-cleaned views of the labelled pages, what an extractor
-  left of them: ``id``, ``split``, ``site``, ``lang``, ``extractor`` and ``lines`` of
+- ``train.jsonl.gz`` and ``dev.jsonl.gz``: a page per line, with ``id``, ``source``,
+  ``site``, ``lang``, ``lines`` of {``text``}, and ``html``, the path of its HTML file below
+  ``html/``;
+- ``html/``: the HTML of the pages;
+- ``residue.jsonl.gz``: half-cleaned views, each the text that an extractor left of a labelled
+  page: ``id``, ``split``, ``site``, ``lang``, ``extractor`` and ``lines`` of
   {``text``, ``label``}.
 """
 
@@ -37,18 +38,18 @@ from clutter.page import LABELS
 def line_hash(text: str) -> str:
     """64-bit BLAKE2b of a line's text, as 16 hexadecimal digits.
 
-    The text is first brought to Unicode NFC, its runs of white space become one blank
-    and those at its ends are cut.
+    Before hashing, the text is normalised to Unicode NFC, and white space is removed at its ends
+    and becomes one space elsewhere.
     """
     plain = " ".join(unicodedata.normalize("NFC", text).split())
     return hashlib.blake2b(plain.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
 
 
 def read_standoff(paths: Iterable[str | os.PathLike[str]]) -> dict[str, list[tuple[str, str]]]:
-    """Stand-off labels by page id: (line hash, label) for each line, in order.
+    """Read stand-off labels, by page id: (line hash, label) for each line, in order.
 
-    ``paths`` are ``.jsonl`` files, or folders that hold some. Raises CorpusError for a
-    malformed line, or where there are no stand-off labels at all.
+    ``paths`` are ``.jsonl`` files, or folders with such files. Raises CorpusError for a
+    malformed line, or if there are no stand-off labels at all; OSError.
     """
     paths = list(paths)
     labels_by_page: dict[str, list[tuple[str, str]]] = {}
@@ -63,9 +64,9 @@ def read_standoff(paths: Iterable[str | os.PathLike[str]]) -> dict[str, list[tup
                     labels_by_page[str(page["id"])] = lines
                 except (ValueError, KeyError, TypeError) as error:
                     raise CorpusError(f"{file}:{number}: not a page of labels ({error})") from None
-                wrong = {label for _, label in lines} - set(LABELS) - {UNLABELLED}
-                if wrong:
-                    raise CorpusError(f"{file}:{number}: unknown label {sorted(wrong)[0]!r}")
+                unknown = {label for _, label in lines} - set(LABELS) - {UNLABELLED}
+                if unknown:
+                    raise CorpusError(f"{file}:{number}: unknown label {sorted(unknown)[0]!r}")
     if not labels_by_page:
         places = ", ".join(map(str, paths)) or "nothing named"
         raise CorpusError(f"{places}: no stand-off labels (.jsonl) to join with the corpus")
@@ -73,44 +74,47 @@ def read_standoff(paths: Iterable[str | os.PathLike[str]]) -> dict[str, list[tup
 
 
 def align_labels(hashes: Sequence[str], labels: Sequence[tuple[str, str]]) -> tuple[str, ...]:
-    """The label of each line of a page, by its hash and in order; "?" where none fits."""
+    """The label of each line of a page, from (line hash, label) in order; "?" if none matches."""
     keys = [key for key, _ in labels]
     out = [UNLABELLED] * len(hashes)
     if list(hashes) == keys:
         return tuple(label for _, label in labels)
     matcher = difflib.SequenceMatcher(None, list(hashes), keys, autojunk=False)
-    for here, there, size in matcher.get_matching_blocks():
+    for line, key, size in matcher.get_matching_blocks():
         for i in range(size):
-            out[here + i] = labels[there + i][1]
+            out[line + i] = labels[key + i][1]
     return tuple(out)
 
 
 def labels_for_cut(lines: Sequence[str], page: LabelledPage) -> tuple[str, ...]:
-    """The labels of a page's lines for another cut of it, ``lines``: "" for blank lines, "?"
-    where none fits. A line that joins cells of a table by tabs takes the label that most of
-    its characters have.
+    """The labels for ``lines``, another division of the same page into lines.
+
+    Blank lines get "", lines without a matching line "?". A line that joins the cells of a table
+    with tabs gets the label that most of its characters have.
     """
     cells = [(i, cell) for i, line in enumerate(lines) for cell in line.split("\t")]
     cells = [(i, cell) for i, cell in cells if cell.strip()]
-    there = [
+    known = [
         (line_hash(line), label)
         for line, label in zip(page.lines, page.labels, strict=True)
         if label
     ]
-    found = align_labels([line_hash(cell) for _, cell in cells], there)
+    cell_labels = align_labels([line_hash(cell) for _, cell in cells], known)
     votes: dict[int, Counter[str]] = {}
-    for (i, cell), label in zip(cells, found, strict=True):
+    for (i, cell), label in zip(cells, cell_labels, strict=True):
         votes.setdefault(i, Counter())[label] += len(cell)
     return tuple(votes[i].most_common(1)[0][0] if i in votes else "" for i in range(len(lines)))
 
 
 def from_html(page: LabelledPage) -> tuple[LabelledPage, Markup] | None:
-    """A page cut anew from the HTML that its head names (a path from the labelled file's
-    folder; unpacked where it ends in .gz), with its labels, and what the markup says of its
-    lines; None where the head names none.
+    """Read the lines of a page from its HTML file: the page with these lines and their labels,
+    and the markup of the lines.
 
-    Raises OSError where the file cannot be read, CorpusError where it is no HTML,
-    MissingLibraryError without turbohtml.
+    The head of the page names the HTML file, by its path from the folder of the labelled file;
+    a file ending in .gz is unpacked. None if the head names no HTML file.
+
+    Raises OSError if the file cannot be read, CorpusError if it is not HTML, MissingLibraryError
+    without turbohtml.
     """
     name = page.head.get("html")
     if not name:
@@ -129,7 +133,7 @@ def from_html(page: LabelledPage) -> tuple[LabelledPage, Markup] | None:
 def _read(
     corpus: str | os.PathLike[str], name: str, make: Callable[[dict[str, Any]], LabelledPage | None]
 ) -> list[LabelledPage]:
-    """The pages that ``make`` makes of the rows of a corpus file; None leaves a row out."""
+    """The pages that ``make`` returns for the rows of a corpus file; None skips a row."""
     path = Path(corpus) / name
     number = 0
     pages = []
@@ -154,8 +158,8 @@ def _read(
 def read_pages(
     corpus: str | os.PathLike[str], split: str, standoff: Mapping[str, list[tuple[str, str]]]
 ) -> list[LabelledPage]:
-    """The pages of one split, "train" or "dev" (sites that training never sees), that the
-    stand-off labels know. Raises CorpusError where they cannot be read."""
+    """The pages of a split that have stand-off labels. ``split`` is "train" or "dev" (sites that
+    are never trained on). Raises CorpusError if they cannot be read."""
 
     def make(row: dict[str, Any]) -> LabelledPage | None:
         if row["id"] not in standoff:
@@ -171,8 +175,8 @@ def read_pages(
 def read_views(
     corpus: str | os.PathLike[str], split: str, standoff: Mapping[str, list[tuple[str, str]]]
 ) -> list[LabelledPage]:
-    """The half-cleaned views of the pages of one split that the stand-off labels know; the
-    head's ``extractor`` says what made each. Raises CorpusError where they cannot be read."""
+    """The half-cleaned views of the pages of a split that have stand-off labels. The head of each
+    names its ``extractor``. Raises CorpusError if they cannot be read."""
 
     def make(row: dict[str, Any]) -> LabelledPage | None:
         if row["split"] != split or row["id"] not in standoff:
@@ -194,10 +198,10 @@ def _one_line(text: str) -> str:
 
 
 def standoff_row(page: Mapping[str, Any], split: str, method: str) -> str:
-    """A corpus page with labels as a line of a stand-off file: no text, only hashes.
+    """A labelled corpus page as a line of a stand-off file: no text, only hashes.
 
-    ``method`` says how the labels came about: "hand", or "corrected" where a reader
-    went through a model's guesses line by line.
+    ``method`` says how the page was labelled: "hand", or "corrected" if a person corrected a
+    model's guesses line by line.
     """
     row = {
         "id": page["id"],
@@ -214,7 +218,7 @@ def standoff_row(page: Mapping[str, Any], split: str, method: str) -> str:
 def dev_views(
     corpus: str | os.PathLike[str], standoff: Mapping[str, list[tuple[str, str]]]
 ) -> dict[str, list[LabelledPage]]:
-    """The half-cleaned views of the dev sites' labelled pages, by extractor."""
+    """The half-cleaned views of the labelled dev pages, by extractor. Raises CorpusError."""
     views: dict[str, list[LabelledPage]] = {}
     for page in read_views(corpus, "dev", standoff):
         views.setdefault(page.head["extractor"], []).append(page)

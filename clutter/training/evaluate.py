@@ -1,11 +1,11 @@
-"""Scores of a model on labelled pages: how good it is, where, and on which pages not.
+"""Scores of a model on labelled pages, and the pages and lines where it is worst.
 
-Two questions are asked of every labelled line. Which label does the model give it, and does
-it put the line into the clean text? The second is what a user of the clean text sees, so it
-is counted by characters too, compared with keeping everything, and broken down to the pages
-that went most wrong, which a person can then open. The lines where label and model disagree
-most are named as well: on pages of a well-read kind it is as often the label that is wrong.
-Unlabelled and blank lines are left out of every number. report.py writes the scores.
+Two things are measured for every labelled line: which label the model gives it, and whether the
+model keeps it in the clean text. The second is what a user sees. So it is also counted by
+characters and compared with keeping everything, and the worst pages are listed, for a person to
+look at. The lines where label and model disagree most are listed too: on pages of a kind that the
+model knows well, it is as often the label that is wrong. Unlabelled and blank lines do not count.
+report.py prints the scores.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ CALIBRATION_BINS = 15
 
 @dataclass(frozen=True)
 class Score:
-    """Precision, recall and their harmonic mean, each 0 where it is undefined;
-    ``support`` is how much there is to find, in lines or in characters."""
+    """Precision, recall and their harmonic mean, each 0 if it is undefined. ``support`` is the
+    number of true lines or characters."""
 
     precision: float
     recall: float
@@ -62,8 +62,8 @@ class LanguageScores:
 
 @dataclass(frozen=True)
 class WorstPage:
-    """A page and its characters that were ``kept`` or ``dropped`` wrongly; ``wrong`` is
-    their sum and ``share`` its part of the page's labelled characters."""
+    """A page with its number of characters ``kept`` or ``dropped`` wrongly. ``wrong`` is their
+    sum, ``share`` its share of the page's labelled characters, from 0 to 1."""
 
     name: str
     wrong: int
@@ -74,8 +74,9 @@ class WorstPage:
 
 @dataclass(frozen=True)
 class Disagreement:
-    """A line whose ``label`` the model doubts: its answer, ``guess``, with its probability
-    and the label's. ``number`` counts the lines of the page's file, head lines too."""
+    """A line for which the model gives another label: ``guess`` instead of ``label``, each with
+    the model's probability for it. ``number`` is the line number in the page's file, which
+    includes head lines."""
 
     name: str
     number: int
@@ -88,19 +89,19 @@ class Disagreement:
 
 @dataclass(frozen=True)
 class Scores:
-    """How a model does on labelled pages.
+    """The scores of a model on labelled pages.
 
-    ``lines`` counts the labelled lines, which all numbers are about. ``by_label`` has
-    an entry for every label, ``macro_f1`` is the mean F1 of those that occur, either
-    in the pages or in the model's answers. ``kept_by_lines`` and ``kept_by_characters``
-    score the choice of what to keep; ``wrong_characters`` is the share of the characters that
-    are kept or dropped wrongly, from 0 to 1, and ``keep_everything`` the F1 by characters of
-    keeping every line. ``confusion[i][j]`` counts the lines of true label ``labels[i]``
-    that got ``labels[j]``. ``calibration_error`` is the expected calibration error of
-    the probability of being kept (Guo et al., 2017, arXiv:1706.04599), from 0 to 1.
-    ``by_language`` has "und" for pages that name no language. ``worst`` lists the pages
-    with the most characters wrongly kept or dropped, the worst first; ``disagreements``
-    the lines whose label the model finds least probable against its own answer.
+    ``lines`` is the number of labelled lines; only these count. ``by_label`` has an entry for
+    every label. ``macro_f1`` is the mean F1 of the labels that occur in the pages or in the
+    model's answers. ``kept_by_lines`` and ``kept_by_characters`` score the choice of kept lines.
+    ``wrong_characters`` is the share of the characters that are kept or dropped wrongly, from 0
+    to 1, and ``keep_everything`` the F1 by characters of keeping every line.
+    ``confusion[i][j]`` counts the lines with true label ``labels[i]`` and answer ``labels[j]``.
+    ``calibration_error`` is the expected calibration error of the probability of being kept
+    (Guo et al., 2017, arXiv:1706.04599), from 0 to 1. ``by_language`` has "und" for pages that
+    name no language. ``worst`` lists the pages with the most characters wrongly kept or dropped,
+    the worst first. ``disagreements`` lists the lines where the probability of the model's answer
+    exceeds that of the label most.
     """
 
     labels: tuple[str, ...]
@@ -127,7 +128,7 @@ class Scores:
 
 @dataclass(frozen=True)
 class _Answers:
-    """What the model said of every labelled line: one entry a line in each array."""
+    """The model's answers for all labelled lines. Each array has one entry per line."""
 
     page: Ints
     line: Ints
@@ -147,15 +148,14 @@ def evaluate(
     worst: int = 10,
     markup: Sequence[Markup] | None = None,
 ) -> Scores:
-    """Score a model on labelled pages, listing at most ``worst`` pages and lines. With
-    ``markup``, one entry a page, the pages are those of ``corpus.from_html``.
+    """Score a model on labelled pages. At most ``worst`` pages and lines are listed. With
+    ``markup``, one entry per page, the pages are those of ``corpus.from_html``.
 
-    Raises InputError where the pages hold no labelled line, where they or ``keep`` name
-    a label that the model does not know, where a line holds a line break, or where ``worst``
-    is negative.
+    Raises InputError if the pages have no labelled line, if they or ``keep`` contain a label that
+    the model does not have, if a line contains a line break, or if ``worst`` is negative.
     """
     if worst < 0:
-        raise InputError(f"the number of worst pages cannot be negative, as {worst} is")
+        raise InputError(f"the number of worst pages cannot be negative: {worst}")
     labels = model.labels
     keep = tuple(dict.fromkeys(keep))
     _check_labels(keep, labels, "keep")
@@ -186,26 +186,26 @@ def evaluate(
 
 
 def share_wrong(truly_kept: Bools, kept: Bools, characters: Ints) -> float:
-    """The share of the characters of lines that are kept or dropped wrongly, from 0 to 1. Each
-    argument has one entry a line."""
+    """The share of characters in lines that are kept or dropped wrongly, from 0 to 1. Each
+    argument has one entry per line."""
     return float(characters[kept != truly_kept].sum() / characters.sum())
 
 
 def calibration_error(probability: NDArray[np.float64], happened: Bools) -> float:
-    """Expected calibration error: by how much the probabilities are off, on average.
+    """Expected calibration error: the average error of the probabilities.
 
-    ``probability`` (lines) is sorted into 15 bins of equal width; the mean distance of a
-    bin's average probability from the share of its lines for which it ``happened``
-    (lines), weighted by the bin's lines (Guo et al., 2017, arXiv:1706.04599). At least
-    one line is needed.
+    ``probability`` (lines) is sorted into 15 bins of equal width. The error of a bin is the
+    difference between its mean probability and the share of its lines for which ``happened``
+    (lines) is true. The result is the mean over the bins, weighted by their number of lines (Guo
+    et al., 2017, arXiv:1706.04599). At least one line is needed.
     """
-    # bins are open below and closed above, as in the paper; 0 joins the first
+    # each bin includes its upper bound, as in the paper; 0 belongs to the first
     bins = np.clip(
         np.ceil(probability * CALIBRATION_BINS).astype(np.int64) - 1, 0, CALIBRATION_BINS - 1
     )
     promised = np.bincount(bins, weights=probability, minlength=CALIBRATION_BINS)
     came_true = np.bincount(bins, weights=happened, minlength=CALIBRATION_BINS)
-    # share of lines * |mean probability - share that happened|: the bin's count cancels
+    # share of lines * |mean probability - share that happened|: the number of lines cancels
     return float(np.abs(promised - came_true).sum() / probability.size)
 
 
@@ -256,13 +256,13 @@ def _ask(
             ]
         )
     if not parts:
-        none, nothing = np.zeros(0, np.int64), np.zeros(0)
-        return _Answers(none, none, none, none, nothing, nothing, nothing, none > 0, none)
+        ints, floats = np.zeros(0, np.int64), np.zeros(0)
+        return _Answers(ints, ints, ints, ints, floats, floats, floats, ints > 0, ints)
     return _Answers(*map(np.concatenate, zip(*parts, strict=True)))
 
 
 def _scores(true: Any, guessed: Any, values: Any, weights: Ints | None = None) -> list[Score]:
-    """The scores of each of some values that lines can have."""
+    """The score of each of ``values``."""
     columns = precision_recall_fscore_support(
         true, guessed, labels=values, sample_weight=weights, zero_division=0
     )
@@ -311,13 +311,13 @@ def _worst(
 
     kept = answers.kept
     wrongly_kept, wrongly_dropped = by_page(kept & ~truly_kept), by_page(truly_kept & ~kept)
-    wrong, all_of_them = wrongly_kept + wrongly_dropped, by_page(np.ones_like(kept))
+    wrong, size = wrongly_kept + wrongly_dropped, by_page(np.ones_like(kept))
     order = np.argsort(-wrong, kind="stable")[:most]
     return [
         WorstPage(
             name=pages[i].name,
             wrong=int(wrong[i]),
-            share=float(wrong[i] / all_of_them[i]),
+            share=float(wrong[i] / size[i]),
             kept=int(wrongly_kept[i]),
             dropped=int(wrongly_dropped[i]),
         )

@@ -1,12 +1,12 @@
-"""Samples -> a trained network: the loop of steps.
+"""The training loop: samples in, a trained network out.
 
 - Pages are drawn and cut at random (samples.py).
-- N-grams are dropped at random, for some pages all of them, so that the model also learns to
-  read a page by its shape, as it must in a language it does not know.
-- The network is trained by Adam, its tables of vectors by Adagrad (optimiser.py), with dropout
-  (Srivastava et al., 2014). What is kept is the running average of the weights.
+- N-grams are dropped at random, for some pages all of them. So the model also learns to read a
+  page by its shape, as it must in a language that it does not know.
+- Adam trains the weights and Adagrad the tables of vectors (optimiser.py), with dropout
+  (Srivastava et al., 2014). The result has the running average of the weights.
 
-A network that exists is tuned by the vectors of its tables alone.
+To tune an existing network, only the vectors of its tables are trained.
 """
 
 from __future__ import annotations
@@ -42,34 +42,34 @@ from clutter.training.samples import Sample, augment
 logger = logging.getLogger(__name__)
 
 NGRAM_SIZE, MARKUP_SIZE, HIDDEN, SUMMARY = 16, 24, 80, 40
-"""Sizes of the vectors of an n-gram and of a markup hash, of a line's state and of the running
-means."""
+"""Sizes of the vector of an n-gram, of the vector of a markup hash, of a line's state, and of the
+running means."""
 
 LEARNING_RATE, TABLE_LEARNING_RATE = 2e-3, 0.05
 STATE_DROPOUT, NGRAM_DROPOUT, PAGE_DROPOUT = 0.2, 0.3, 0.25
-"""Shares dropped: of a state's numbers, of n-grams, of pages that lose all n-grams."""
+"""Shares dropped: of the numbers of a state, of n-grams, and of pages that lose all n-grams."""
 
 MARKUP_DROPOUT, MARKUP_PAGE_DROPOUT = 0.2, 0.1
 """Shares dropped: of markup hashes, and of pages of HTML that lose all of them."""
 
 AVERAGED_SHARE = 0.15
-"""Share of all steps that the running average of the weights looks back over."""
+"""Share of all steps that the running average of the weights covers."""
 
 STEP_LINES = 6000
-"""Lines seen in one step of training, or fewer where there are few pages."""
+"""Lines in one training step; fewer if there are few pages."""
 
 TUNING_RATE = 0.02
 """Learning rate of the vectors when a model is tuned. Chosen on sites of the corpus with many
-pages, by what is won there and lost on dev sites."""
+pages, by the gain there and the loss on dev sites."""
 
 LOG_SECONDS = 10
-"""Seconds between two messages of how far a training is."""
+"""Seconds between two progress messages."""
 
 
 @dataclass(frozen=True)
 class TrainedNetwork:
-    """The arrays of a trained network: what a Model is made of. ``base`` is the
-    model it was tuned from, if it was."""
+    """The arrays of a trained network, before they become a Model. ``base`` is the model that it
+    was tuned from, or None."""
 
     ngram_vectors: Floats
     markup_vectors: Floats
@@ -77,7 +77,7 @@ class TrainedNetwork:
     base: Model | None = None
 
     def model(self) -> Model:
-        """The model, with its vectors quantised."""
+        """The model, with quantised vectors; a tuned one keeps the scales of its base."""
         base = self.base
         ngrams = quantised(self.ngram_vectors, None if base is None else base.ngram_scale)
         markup = quantised(self.markup_vectors, None if base is None else base.markup_scale)
@@ -86,8 +86,9 @@ class TrainedNetwork:
 
 @dataclass(frozen=True)
 class _Vectors:
-    """The sums of the vectors of some lines, as a product: which rows of a table each line has
-    (lines, used rows), the rows, and what each line's sum is multiplied by."""
+    """The sum of table rows for each line, as a matrix product: ``sums`` (lines, used rows) says
+    which rows each line has, ``rows`` are their numbers in the table, and ``per_line`` (lines, 1)
+    is a factor for each line's sum."""
 
     sums: scipy.sparse.csr_matrix
     rows: Ints
@@ -99,7 +100,7 @@ class _Vectors:
         return product
 
     def gradient(self, back: Floats) -> Floats:
-        """The gradient of the used rows, from that of the lines' vectors."""
+        """The gradient of the used rows (used rows, size), from that of the lines' vectors."""
         gradient: Floats = self.sums.T @ (back * self.per_line)
         return gradient
 
@@ -111,11 +112,11 @@ def fit(
     base: Model | None = None,
     name: str = "model",
 ) -> TrainedNetwork:
-    """Train a network on samples for a number of steps; the same seed gives the same.
+    """Train a network on samples for a number of steps. The same seed gives the same network.
 
-    With a ``base``, it is that model's network, and the vectors of n-grams and of markup alone
-    learn: those that the samples do not hold stay what they are, bit for bit. ``name`` is what
-    messages call it.
+    With a ``base``, training starts from that model, and only the vectors of n-grams and markup
+    hashes are trained. Vectors that do not occur in the samples stay the same, bit for bit.
+    ``name`` is the name of the network in messages.
     """
     rng = np.random.default_rng(seed)
     if base is None:
@@ -178,7 +179,7 @@ def fit(
         loss = now if step == 1 else 0.98 * loss + 0.02 * now
         error = (guess - target) * weight[:, None]
         gradients, back = backward(weights, tape, layout, error, dropout)
-        # a warm start, then a cosine's decay
+        # linear warm-up, then cosine decay
         pace = min(1.0, step / 100) * (0.515 + 0.485 * np.cos(np.pi * step / steps))
         if base is None:
             adam.step(gradients, LEARNING_RATE * pace)
@@ -204,15 +205,15 @@ def fit_all(
     name: str,
     base: Model | None = None,
 ) -> list[Model]:
-    """The models of several trainings (samples, steps, seed), in as many as ``jobs`` processes,
-    which does not change them. ``name`` is what messages call them."""
+    """Train a model for each task (samples, steps, seed), in up to ``jobs`` processes. Their
+    number does not change the models. ``name`` is the name of the models in messages."""
     level, main = logger.getEffectiveLevel(), os.getpid()
 
     def work(number: int, samples: list[Sample], steps: int, seed: int) -> TrainedNetwork:
-        if os.getpid() != main and not logger.hasHandlers():  # nobody has set up logging here
+        if os.getpid() != main and not logger.hasHandlers():  # a new process has no logging yet
             logger.addHandler(logging.StreamHandler())
             logger.setLevel(level)
-        # one thread each: more would not give the same sums on every run
+        # one thread each: with more, sums would differ from run to run
         with one_thread():
             label = f"{name} {number}" if len(tasks) > 1 else name
             return fit(samples, steps, seed, base, label)
@@ -223,13 +224,13 @@ def fit_all(
 
 
 def step_lines(samples: Sequence[Sample]) -> int:
-    """Lines a step: fewer where there are few pages, so that there are steps enough."""
+    """Lines in one step: fewer if there are few pages, so there are still enough steps."""
     total = sum(len(page.lines) for page in samples)
     return int(np.clip(total / 8, 500, STEP_LINES))
 
 
 def initial_weights(rng: np.random.Generator, markup_size: int) -> dict[str, Floats]:
-    """Random weights (He et al., 2015, arXiv:1502.01852), halved where sums add up."""
+    """Random weights (He et al., 2015, arXiv:1502.01852), halved where outputs are added up."""
     shapes = weight_shapes(NGRAM_SIZE, markup_size, HIDDEN, SUMMARY, len(LABELS))
     weights = {}
     for name, shape in shapes.items():
@@ -248,15 +249,15 @@ def _random_table(rng: np.random.Generator, rows: int, size: int) -> Floats:
 
 
 def _feature_scaling(samples: Sequence[Sample], rng: np.random.Generator) -> dict[str, Floats]:
-    """Mean and inverse deviation of the line features of some samples."""
-    some = rng.permutation(len(samples))[:300]
-    values = _features(["\n".join(samples[i].lines) for i in some]).line_features
+    """Mean and inverse standard deviation of the line features, from at most 300 samples."""
+    drawn = rng.permutation(len(samples))[:300]
+    values = _features(["\n".join(samples[i].lines) for i in drawn]).line_features
     scale = (1 / (values.std(axis=0) + 0.05)).astype(np.float32)
     return {"shape_mean": values.mean(axis=0), "shape_scale": scale}
 
 
 def _features(texts: list[str]) -> Features:
-    """Features of many pages, found a few pages at a time, as in inference."""
+    """Features of many pages, computed a few pages at a time, as in inference."""
     lines = features.split(texts).lines
     size = np.cumsum(lines.end - lines.start)[lines.sections[1:] - 1]
     cuts = np.unique(np.searchsorted(size, np.arange(0, size[-1], NETWORK_CHARACTERS))).tolist()
@@ -276,8 +277,8 @@ def _features(texts: list[str]) -> Features:
 def _markup(
     pages: Sequence[tuple[Sample, Ints]], rng: np.random.Generator
 ) -> tuple[Markup, Floats]:
-    """The markup of a step's lines, none for pages without it, some pages losing all their
-    hashes; and for each line whether it has any."""
+    """The markup of the lines of a step, and for each line whether its page has markup (1 or 0).
+    Random pages lose all their hashes."""
     parts = []
     has_markup = []
     for page, rows in pages:
@@ -293,7 +294,7 @@ def _markup(
 
 
 def _markup_sums(markup: Markup, rng: np.random.Generator) -> _Vectors:
-    """Which markup hashes each line has, some dropped at random."""
+    """Which markup hashes each line has; some are dropped at random."""
     used, column = np.unique(markup.hashes, return_inverse=True)
     data = (rng.random(column.size, np.float32) >= MARKUP_DROPOUT).astype(np.float32)
     matrix = scipy.sparse.csr_matrix(
@@ -309,7 +310,7 @@ def _ngram_sums(
     page_dropout: float,
     rng: np.random.Generator,
 ) -> _Vectors:
-    """Which n-grams each line has, some dropped at random, for some pages all of them."""
+    """Which n-grams each line has; some are dropped at random, for some pages all of them."""
     wordless = np.repeat(rng.random(len(pages)) < page_dropout, [r.size for _, r in pages])
     index = lines.buckets.T.ravel()
     data = (rng.integers(0, 256, index.size, dtype=np.uint8) >= int(NGRAM_DROPOUT * 256)).astype(

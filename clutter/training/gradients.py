@@ -1,7 +1,7 @@
-"""The gradients of the network: its forward pass, backwards.
+"""The gradients of the network: the backward pass.
 
-Worked out by hand, layer by layer, in the reverse order of ``network.forward``, from the tape
-that it leaves. A test compares them with finite differences.
+They are derived by hand, layer by layer, in the reverse order of ``network.forward``, from the
+values that it records on a tape. A test compares them with finite differences.
 """
 
 from __future__ import annotations
@@ -19,9 +19,10 @@ def backward(
     error: Floats,
     dropout: tuple[Floats, Floats],
 ) -> tuple[dict[str, Floats], Floats]:
-    """Gradients of every weight and of the network's input, from a forward pass's tape.
+    """Gradients of all weights, by name, and of the network's input (lines, inputs).
 
-    ``error`` (lines, labels) is the loss's gradient by the scores before the softmax.
+    ``tape`` is that of the forward pass, ``dropout`` the two masks (lines, hidden) used there.
+    ``error`` (lines, labels) is the gradient of the loss by the scores before the softmax.
     """
     gradients: dict[str, Floats] = {}
     (last,) = tape[-1]

@@ -1,4 +1,4 @@
-"""The scores of a model as a report to read, or as JSON."""
+"""The scores of a model as a text report or as JSON."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from clutter.training.evaluate import Scores
 
 
 def format_text(scores: Scores) -> str:
-    """The scores as a report to read, ending in a newline."""
+    """The scores as a text report, ending in a newline."""
     kept = " or ".join(scores.keep)
     out = [f"{plural(scores.pages, 'page')}, {plural(scores.lines, 'labelled line')}", ""]
     out += _table(
@@ -133,8 +133,8 @@ def format_views(views: Mapping[str, Scores]) -> str:
 def format_json(
     scores: Scores, views: Mapping[str, Scores] | None = None, html: Scores | None = None
 ) -> str:
-    """The scores as one JSON object, with those on half-cleaned views under "views" and those
-    from HTML under "html" where there are any, ending in a newline."""
+    """The scores as one JSON object, ending in a newline. Scores on half-cleaned views, if there
+    are any, are under "views", scores from HTML under "html"."""
     out = scores.as_dict()
     if html is not None:
         out["html"] = html.as_dict()
@@ -144,7 +144,7 @@ def format_json(
 
 
 def _table(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Rows as text with aligned columns, the first to the left, the others to the right."""
+    """Rows as text in columns: the first is aligned left, the others right."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return [
         "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]).rstrip()
@@ -153,13 +153,13 @@ def _table(rows: Sequence[Sequence[str]]) -> list[str]:
 
 
 def _left_table(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Rows as text with all columns to the left."""
+    """Rows as text in columns, all aligned left."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
 
 
 def _excerpt(text: str) -> str:
-    """A line's beginning, without what a terminal would obey."""
+    """The first 60 characters of a line, without control characters."""
     plain = " ".join(text.split())
     shown = "".join(char if char.isprintable() else "\ufffd" for char in plain[:60])
     return shown + ("..." if len(plain) > 60 else "")

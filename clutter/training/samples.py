@@ -1,8 +1,8 @@
-"""Labelled pages -> samples to learn from.
+"""Makes training samples of labelled pages.
 
-Labelled pages are few and sites differ, so a model must learn the kind and not the site. Pages
-are cut at random, the way extractors cut them: runs of clutter go, sometimes the headline,
-sometimes a page's top or end.
+There are few labelled pages and sites differ, so a model must learn the kinds of lines and not the
+sites. Pages are cut at random in the way that extractors cut them: runs of clutter are removed,
+sometimes the headline, sometimes the top or the end of the page.
 """
 
 from __future__ import annotations
@@ -20,17 +20,20 @@ from clutter.page import LABELS
 from clutter.training import corpus
 
 MAX_LINES = 1500
-"""Lines of a longer page that one step sees."""
+"""Most lines of one page in a training step."""
 
 _BODY, _TITLE = LABELS.index("body"), LABELS.index("title")
 
 
 @dataclass(frozen=True)
 class Sample:
-    """A page to learn from: its non-blank lines, for each the probability of every label
-    (lines, labels) and how much it counts (lines,), and how
-    often it is drawn, a labelled page being 1. ``whole`` pages may be cut further; ``page`` names
-    the page that it was made of."""
+    """A page to train on.
+
+    ``lines`` are its non-blank lines, ``target`` the probability of every label for each line
+    (lines, labels), and ``weight`` how much each line counts (lines,). ``sampling_weight`` is how
+    often the page is drawn; a labelled page has 1. Only ``whole`` pages lose runs of lines at
+    random. ``page`` is the name of the labelled page.
+    """
 
     site: str
     lines: list[str]
@@ -51,7 +54,7 @@ def sample(
     markup: Markup | None = None,
     page: str = "",
 ) -> Sample:
-    """A sample of a page's non-blank lines; lines labelled "?" count nothing."""
+    """A sample of the non-blank lines of a page. Lines labelled "?" have a weight of 0."""
     rows = features.split(["\n".join(lines)]).number - 1
     target = np.zeros((len(rows), len(LABELS)), np.float32)
     weight = np.zeros(len(rows), np.float32)
@@ -65,7 +68,10 @@ def sample(
 
 
 def html_sample(page: LabelledPage) -> Sample | None:
-    """A sample of the HTML that a page's head names; None where it names none."""
+    """A sample of the HTML file that the head of a page names; None if it names none.
+
+    Raises OSError, CorpusError and MissingLibraryError as ``corpus.from_html``.
+    """
     cut_and_markup = corpus.from_html(page)
     if cut_and_markup is None:
         return None
@@ -76,7 +82,7 @@ def html_sample(page: LabelledPage) -> Sample | None:
 def text_samples(
     pages: Sequence[LabelledPage], sampling_weight: float = 1.0, whole: bool = True
 ) -> list[Sample]:
-    """Samples of the text of the pages that have a labelled line."""
+    """Samples of the text of pages; pages without a labelled line are left out."""
     made = [
         sample(page.site, page.lines, page.labels, sampling_weight, whole, page=page.name)
         for page in pages
@@ -85,23 +91,26 @@ def text_samples(
 
 
 def html_samples(pages: Sequence[LabelledPage]) -> list[Sample]:
-    """Samples of the HTML that pages name."""
+    """Samples of the HTML files of pages; those without a labelled line are left out.
+
+    Raises OSError, CorpusError and MissingLibraryError as ``corpus.from_html``.
+    """
     made = map(html_sample, pages)
     return [page for page in made if page is not None and page.weight.any()]
 
 
 def augment(page: Sample, rng: np.random.Generator) -> Ints:
-    """The lines of a page that a step sees: all of them, or what an extractor might leave."""
+    """The lines of a page for one step, by index: all, or those that an extractor might leave."""
     count = len(page.lines)
     choice = rng.random()
     keep = np.ones(count, bool)
     label = np.where(page.weight > 0, page.target.argmax(axis=1), -1)
     if page.whole and choice < 0.3:
-        # runs of clutter stay or go together, as blocks of a page do
+        # a run of clutter is kept or removed as a whole, like a block of a page
         ends = (label[1:] != label[:-1]) | (rng.random(count - 1) < 0.08)
         run = np.concatenate(([0], np.cumsum(ends)))
-        stays = rng.random(run[-1] + 1) < rng.choice([0.1, 0.25, 0.5, 0.8])
-        keep = (label == _BODY) | (label == _TITLE) | stays[run]
+        run_stays = rng.random(run[-1] + 1) < rng.choice([0.1, 0.25, 0.5, 0.8])
+        keep = (label == _BODY) | (label == _TITLE) | run_stays[run]
         if rng.random() < 0.3:
             keep &= label != _TITLE
         if keep.sum() < 2:

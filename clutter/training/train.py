@@ -1,10 +1,10 @@
-"""Labelled pages -> a model, from the ground up.
+"""Trains a new model on labelled pages.
 
-Two models, each trained on half of the sites, say how well unseen sites are read, and are
-teachers: what the one that has not seen a page says of a line softens its label (distillation,
-Hinton et al., 2015, arXiv:1503.02531), so that doubtful and wrong labels weigh less and the
-model is nearly as sure as it may be. The rest is temperature scaling (Guo et al., 2017,
-arXiv:1706.04599).
+First, two models are trained, each on half of the sites. They show how well unseen sites are read,
+and they are teachers (distillation, Hinton et al., 2015, arXiv:1503.02531): the label of a line is
+mixed with the answer of the teacher that has not seen the page. So doubtful and wrong labels count
+less, and the final model is hardly too certain. Temperature scaling corrects the rest (Guo et al.,
+2017, arXiv:1706.04599).
 """
 
 from __future__ import annotations
@@ -31,19 +31,19 @@ logger = logging.getLogger(__name__)
 EPOCHS = 60
 TEXT_STEPS, TEXT_TEACHER_SHARE = 2000, 0.5
 HTML_STEPS, HTML_TEACHER_SHARE = 3200, 0.35
-"""The most steps of a network for text, and of one that learns from HTML too; a teacher's share
-of them."""
+"""Most steps for a network for text, and for one that also learns from HTML; and the share of the
+steps that a teacher is trained for."""
 
 DISTILLATION_WEIGHT = 0.35
-"""Share of a label that a perfect teacher's guess would take over; a teacher takes its own
-macro F1 of that."""
+"""Share of a label that the answer of a perfect teacher would replace. For a real teacher it is
+multiplied by the teachers' macro F1."""
 
 TEMPERATURE = 1.25
-"""What the final scores are divided by. Softened labels leave the model a little too sure;
-chosen on dev sites, where it lowers the calibration error."""
+"""The final scores are divided by this, because after distillation the model is still a little too
+certain. Chosen on dev sites, where it lowers the calibration error."""
 
 VIEW_WEIGHT = 0.35
-"""How often a half-cleaned view is drawn, a labelled page being 1."""
+"""How often a half-cleaned view is drawn; a labelled page has 1."""
 
 
 def train(
@@ -53,13 +53,14 @@ def train(
     seed: int = 0,
     jobs: int = 1,
 ) -> Model:
-    """Train a model: a network for plain text and, where pages name their HTML, another that
-    reads both.
+    """Train a model: a network for plain text and, if pages name their HTML files, another one
+    that reads both.
 
-    ``views`` are half-cleaned copies of pages, which count less. ``jobs`` processes are used
-    where there is work for several; it does not change the result.
+    ``views`` are half-cleaned copies of pages, which count less. Up to ``jobs`` processes are
+    used; their number does not change the result.
 
-    Raises TrainingError where there are too few labelled lines or sites.
+    Raises TrainingError if there are fewer than 100 labelled lines or fewer than 2 sites; OSError,
+    CorpusError and MissingLibraryError for HTML as ``corpus.from_html``.
     """
     texts = text_samples(pages)
     marked = html_samples(pages)
@@ -78,13 +79,13 @@ def train(
 
 
 def how_many_steps(samples: Sequence[Sample], most: int = TEXT_STEPS) -> int:
-    """Steps that see each line some sixty times, within bounds."""
+    """Number of steps to see each line about 60 times: at least 200, at most ``most``."""
     total = sum(len(page.lines) for page in samples)
     return int(np.clip(EPOCHS * total / step_lines(samples), 200, most))
 
 
 def guess_labels(model: Model, pages: Sequence[Sample]) -> list[Floats]:
-    """What a model says of samples: for each the probabilities (lines, labels)."""
+    """A model's answers for samples: for each the probabilities (lines, labels)."""
     plain = [i for i, page in enumerate(pages) if page.markup is None]
     answers = model.label_many("\n".join(pages[i].lines) for i in plain)
     guesses = {i: page.probabilities for i, page in zip(plain, answers, strict=True)}
@@ -96,7 +97,7 @@ def guess_labels(model: Model, pages: Sequence[Sample]) -> list[Floats]:
 
 
 def score_guesses(pages: Sequence[Sample], guesses: Sequence[Floats]) -> dict[str, float]:
-    """Scores of the guesses of models that have not seen the pages."""
+    """Scores of the answers of models that were not trained on the pages."""
     rows = np.concatenate([page.weight > 0 for page in pages])
     truth = np.concatenate([page.target.argmax(axis=1) for page in pages])[rows]
     probabilities = np.concatenate(guesses)[rows]
@@ -114,7 +115,7 @@ def score_guesses(pages: Sequence[Sample], guesses: Sequence[Floats]) -> dict[st
 def _distilled(
     samples: list[Sample], most_steps: int, teacher_share: float, seed: int, jobs: int
 ) -> Model:
-    """A network that learns from labels and from two teachers."""
+    """Train a network on labels and on the answers of two teachers."""
     sites = sorted({page.site for page in samples})
     labels = sum(int(page.weight.sum()) for page in samples)
     if len(sites) < 2 or labels < 100:
@@ -131,9 +132,9 @@ def _distilled(
     tasks = [(half, steps, seed + 1 + fold) for fold, half in enumerate(halves)]
     teachers = fit_all(tasks, jobs, "fold")
     guesses: dict[int, Floats] = {}
-    for teacher, (_, left) in zip(teachers, folds, strict=True):
-        answers = guess_labels(teacher, [samples[i] for i in left])
-        guesses |= dict(zip(left.tolist(), answers, strict=True))
+    for teacher, (_, left_out) in zip(teachers, folds, strict=True):
+        answers = guess_labels(teacher, [samples[i] for i in left_out])
+        guesses |= dict(zip(left_out.tolist(), answers, strict=True))
     scores = score_guesses(samples, [guesses[i] for i in range(len(samples))])
     logger.info(
         "on sites not trained on: accuracy %.3f, macro F1 %.3f (models of half the sites)",

@@ -1,9 +1,9 @@
-"""A model and a few pages of a new site -> a model that knows the site too.
+"""Tunes a model to a few pages of a new site.
 
-The network stays and the n-gram vectors alone are trained on (as Artetxe et al., 2020,
-arXiv:1910.11856, bring a network to a new language), since what is new about a site is its
-wording. The base's own answers soften the labels (Li and Hoiem, 2016, arXiv:1606.09282), so
-that what it knew is moved no further than needed.
+Only the vectors of n-grams and markup hashes are trained, because what is new about a site is its
+wording; the weights stay the same (as Artetxe et al., 2020, arXiv:1910.11856, adapt a network to a
+new language). The labels are mixed with the answers of the base model (Li and Hoiem, 2016,
+arXiv:1606.09282), so the tuned model does not change more than it needs to.
 """
 
 from __future__ import annotations
@@ -24,11 +24,12 @@ from clutter.training.train import guess_labels, score_guesses
 logger = logging.getLogger(__name__)
 
 MIN_STEPS, EPOCHS = 60, 7.5
-"""The least steps, and how often each line is seen where there are many."""
+"""Fewest steps, and how often each line is seen if there are many lines."""
 
 DISTILLATION_WEIGHT = 0.15
-"""Share of the label that the base's guess takes over. These three, and the learning rate, were
-chosen on sites of the corpus with many pages, by what is won there and lost on dev sites."""
+"""Share of a label that the answer of the base model replaces. These three constants and the
+learning rate were chosen on sites of the corpus with many pages, by the gain there and the loss on
+dev sites."""
 
 
 def tune(
@@ -38,13 +39,14 @@ def tune(
     seed: int = 0,
     jobs: int = 1,
 ) -> Model:
-    """A model that starts from ``base`` and learns a few pages more, of a new site say; from
-    their HTML too, where they name it.
+    """Tune the model ``base`` to a few more pages, for example of a new site, and return the new
+    model. If pages name their HTML files, it is tuned to these too.
 
-    What keeps it from forgetting the rest is said above. Where there are several pages, it is
-    also measured, and logged, how tuning on half of them reads the other half.
+    With several pages, models are also tuned on half of them and scored on the other half. The
+    scores are logged and are in the model's metadata.
 
-    Raises TrainingError where no line is labelled.
+    Raises TrainingError if no line is labelled; OSError, CorpusError and MissingLibraryError for
+    HTML as ``corpus.from_html``.
     """
     texts = text_samples(pages)
     marked = html_samples(pages)
@@ -69,7 +71,7 @@ def tune(
 
 
 def tuning_steps(samples: Sequence[Sample]) -> int:
-    """Steps of tuning: few, since each takes the model further from its base."""
+    """Number of tuning steps: few, because each one moves the model away from its base."""
     total = sum(len(page.lines) for page in samples)
     return max(MIN_STEPS, int(EPOCHS * total / step_lines(samples)))
 
@@ -82,20 +84,20 @@ def _tuned(base: Model, samples: list[Sample], seed: int, jobs: int) -> Model:
     ]
     scores = {"base": score_guesses(samples, guesses)}
     logger.info("before, on these pages: %s", _in_words(scores["base"]))
-    # by page, not by site: the question is how well new pages of these sites will be read
+    # fold by page, not by site: the scores are for new pages of the same sites
     names = sorted({page.page for page in samples})
     folds = []
     if len(names) > 1:
         groups = [names.index(page.page) for page in samples]
         folds = list(GroupKFold(2, shuffle=True, random_state=seed).split(samples, groups=groups))
     seen = [softened, *([softened[i] for i in half] for half, _ in folds)]
-    tasks = [(some, tuning_steps(some), seed) for some in seen]
+    tasks = [(train_samples, tuning_steps(train_samples), seed) for train_samples in seen]
     model, *others = fit_all(tasks, jobs, "model", base)
     if others:
         unseen = dict(enumerate(guesses))
-        for other, (_, left) in zip(others, folds, strict=True):
-            answers = guess_labels(other, [samples[i] for i in left])
-            unseen |= dict(zip(left.tolist(), answers, strict=True))
+        for other, (_, left_out) in zip(others, folds, strict=True):
+            answers = guess_labels(other, [samples[i] for i in left_out])
+            unseen |= dict(zip(left_out.tolist(), answers, strict=True))
         scores["tuned"] = score_guesses(samples, [unseen[i] for i in range(len(samples))])
         tuned = _in_words(scores["tuned"])
         logger.info("tuned on one half of them, on the other: %s", tuned)
