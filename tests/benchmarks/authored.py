@@ -1,4 +1,4 @@
-"""What the pages written for this project bring: training with and without them.
+"""Measures the gain from the pages written for this project: training with and without them.
 
     python tests/benchmarks/authored.py --corpus DIR --models FOLDER
 
@@ -18,34 +18,40 @@ from clutter.training.evaluate import Scores, evaluate
 from clutter.training.train import train
 
 WELL_COVERED = ("en", "zh", "pl", "el", "de", "ru")
-"""Languages of which the corpus holds many pages. Its pages of all others are left out of
-training here, to measure on."""
+"""Languages with many pages in the corpus. Pages in other languages are not trained on here: they
+are measured on."""
 
 
-def row(name: str, *found: Scores) -> str:
+def row(name: str, *by_model: Scores) -> str:
+    """A table row: each score of both models side by side."""
     parts = [
         " | ".join(f"{score:.3f}" for score in scores)
         for scores in zip(
-            *((x.accuracy, x.macro_f1, x.kept_by_lines.f1, x.kept_by_characters.f1) for x in found),
+            *(
+                (x.accuracy, x.macro_f1, x.kept_by_lines.f1, x.kept_by_characters.f1)
+                for x in by_model
+            ),
             strict=True,
         )
     ]
-    return f"| {name} | {found[0].pages} | {found[0].lines:,} | {' | '.join(parts)} |"
+    return f"| {name} | {by_model[0].pages} | {by_model[0].lines:,} | {' | '.join(parts)} |"
 
 
 def report(name: str, without: Model, with_them: Model, pages: Sequence[LabelledPage]) -> None:
     languages = sorted({page.lang for page in pages})
     print(row(name, evaluate(without, pages, worst=0), evaluate(with_them, pages, worst=0)))
     for language in languages if len(languages) > 1 else []:
-        some = [page for page in pages if page.lang == language]
-        scores = (evaluate(model, some, worst=0) for model in (without, with_them))
+        pages_of_it = [page for page in pages if page.lang == language]
+        scores = (evaluate(model, pages_of_it, worst=0) for model in (without, with_them))
         print(row(f"{name}, {language}", *scores))
 
 
 def main() -> None:
     parser = common.parser("Training with and without the authored pages.", "--corpus", "--jobs")
-    parser.add_argument("--models", required=True, help="folder of the two models; made if missing")
-    parser.add_argument("--seeds", help="a folder of labelled pages to measure on as well")
+    parser.add_argument(
+        "--models", required=True, help="folder of the two models; missing ones are trained"
+    )
+    parser.add_argument("--seeds", help="another folder of labelled pages to measure on")
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()
     common.show_messages()
@@ -60,8 +66,8 @@ def main() -> None:
         if not file.exists():
             authored = common.authored_pages() if name == "with" else []
             common.tell(f"training {name} the authored pages")
-            pages_of_it = [*authored, *covered]
-            train(pages_of_it, views, seed=args.seed, jobs=args.jobs).save(file)
+            train_pages = [*authored, *covered]
+            train(train_pages, views, seed=args.seed, jobs=args.jobs).save(file)
         models.append(Model.load(file))
 
     columns = " | ".join(

@@ -1,5 +1,5 @@
-"""``clutter clean`` on whole folders: pages a second by processes, against trafilatura's command,
-and the memory it takes for ten times as many pages.
+"""Measures ``clutter clean`` on whole folders: pages per second for one and two processes, compared
+with the command of trafilatura, and whether memory grows with ten times as many pages.
 
     python tests/benchmarks/batch.py [--corpus DIR]
 
@@ -23,19 +23,20 @@ from pathlib import Path
 import common
 
 PAGES = 1500
-"""Pages of HTML that are cleaned for speed."""
+"""Pages of HTML to measure speed on."""
 
 ROUNDS = 3
 SIZES = (10_000, 100_000)
-"""Pages that memory is measured over."""
+"""Numbers of pages to measure memory on."""
 
 
 def clean(source: Path, output: Path, jobs: int) -> list[str]:
+    """The command that cleans a folder or file."""
     return common.clutter_command("clean", source, "-o", output, "--jobs", jobs)
 
 
 def seconds(command: Sequence[str], output: Path) -> float:
-    """How long a command takes, from nothing to its end."""
+    """Seconds that a command takes, with its start-up. Its output is deleted."""
 
     def run() -> None:
         assert common.start(command).wait() == 0, command
@@ -49,7 +50,7 @@ def seconds(command: Sequence[str], output: Path) -> float:
 
 
 def speed(source: Path, scratch: Path, pages: int, against: bool) -> None:
-    """Commands in turn on one folder, the median of the rounds."""
+    """Run the commands in turn on one input and print the median of the rounds."""
     out = scratch / "out"
     commands = {
         "clutter, 1 process": clean(source, out, 1),
@@ -63,8 +64,8 @@ def speed(source: Path, scratch: Path, pages: int, against: bool) -> None:
             commands[name] = [trafilatura, *folders, "--parallel", str(jobs)]
     measures = {name: partial(seconds, command, out) for name, command in commands.items()}
     spent = common.in_turn(measures, ROUNDS)
-    for name, some in spent.items():
-        print(f"  {name}: {common.spread([pages / value for value in some], 0, ' pages/s')}")
+    for name, times in spent.items():
+        print(f"  {name}: {common.spread([pages / value for value in times], 0, ' pages/s')}")
     one, two, *others = spent.values()
     print(f"  2 processes: {common.spread(common.ratios(one, two), 2, ' times 1')}")
     for mine, other, jobs in zip((one, two), others, (1, 2), strict=False):
@@ -74,7 +75,7 @@ def speed(source: Path, scratch: Path, pages: int, against: bool) -> None:
 
 
 def processes(group: int) -> Iterator[int]:
-    """The processes of a session that was started as a group of its own."""
+    """The process ids of a session, which was started as its own process group."""
     for entry in os.scandir("/proc"):
         if entry.name.isdigit():
             try:
@@ -86,8 +87,8 @@ def processes(group: int) -> Iterator[int]:
 
 
 def peak(command: Sequence[str]) -> tuple[float, float]:
-    """The most memory that all processes of a command have together, in MB, what they share
-    counted once; and how long it took."""
+    """The peak memory of all processes of a command together, in MB, with shared memory counted
+    once; and the seconds that it took."""
     begin = time.perf_counter()
     run = common.start(command)
     most = 0.0
@@ -106,7 +107,7 @@ def peak(command: Sequence[str]) -> tuple[float, float]:
 
 
 def memory(scratch: Path) -> None:
-    """The same pages over and over: as many files, and as many records of one file."""
+    """Measure peak memory on repeated pages: as many files, or as records of one file."""
     texts = [text[:2000] for text in common.read_pages(2).texts]
     for kind in ("folder to folder", "folder to .jsonl", ".jsonl.gz to .parquet"):
         for size in SIZES:
@@ -136,9 +137,11 @@ def memory(scratch: Path) -> None:
 def main() -> None:
     parser = common.parser("Speed and memory of clutter clean on folders.")
     parser.add_argument(
-        "--corpus", default=str(common.CORPUS), help="the corpus folder, for its HTML"
+        "--corpus",
+        default=str(common.CORPUS),
+        help="the corpus folder, for its HTML (default: ../shared/corpus)",
     )
-    parser.add_argument("--only", choices=("speed", "memory"), help="one of the two")
+    parser.add_argument("--only", choices=("speed", "memory"), help="measure only this")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         scratch = Path(folder)

@@ -1,12 +1,13 @@
-"""What two benchmarks found can be compared only where both began alike and counted alike, so
-what they share is here: their pages, one thread, rounds in turn, and what counts as wrong.
+"""Shared by all benchmarks: test pages, a single thread, rounds in turn, the count of errors.
 
-``import common`` goes before all that is installed (its name sorts before ``joblib`` and
-``numpy``): it tells the linear algebra to use one thread, which it asks for as it loads, and
-makes the ``clutter`` of this checkout the one that is measured.
+The results of two benchmarks can be compared only if both start and count in the same way.
+
+``import common`` must be before all imports of installed libraries (its name sorts before
+``joblib`` and ``numpy``). It sets numpy to one thread, which must happen before numpy is loaded,
+and puts the ``clutter`` of this checkout first on the path.
 """
 
-# ruff: noqa: E402 - numpy and clutter are loaded when it is said how and from where
+# ruff: noqa: E402 - numpy and clutter are imported after threads and path are set
 
 from __future__ import annotations
 
@@ -28,7 +29,7 @@ ROOT = Path(__file__).resolve().parents[2]
 CORPUS = ROOT.parent / "shared" / "corpus"
 
 FOUND = dict(os.environ)
-"""The environment as it was found: for commands that choose their threads themselves."""
+"""The original environment, for commands that choose their number of threads themselves."""
 
 os.environ |= dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 sys.path.insert(0, str(ROOT))
@@ -41,32 +42,36 @@ from clutter.page import keeps
 
 
 def one_core() -> None:
-    """Bind this process, and those that it starts from here on, to one core, where the system
-    lets it."""
+    """Bind this process, and those that it starts later, to one core, if the system supports
+    it."""
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
 
 
 def parser(description: str, *options: str) -> argparse.ArgumentParser:
-    """A parser with those of the options that several benchmarks have."""
+    """An argument parser with some of the options that several benchmarks share."""
     shared: dict[str, dict[str, Any]] = {
         "--corpus": {"required": True, "help": "the corpus folder"},
         "--model": {"help": "a model file (default: the shipped model)"},
-        "--jobs": {"type": int, "default": os.cpu_count() or 1},
+        "--jobs": {
+            "type": int,
+            "default": os.cpu_count() or 1,
+            "help": "number of processes (default: one for each processor)",
+        },
     }
-    found = argparse.ArgumentParser(description=description)
+    result = argparse.ArgumentParser(description=description)
     for option in options:
-        found.add_argument(option, **shared[option])
-    return found
+        result.add_argument(option, **shared[option])
+    return result
 
 
 def tell(message: str) -> None:
-    """What goes on meanwhile, beside what is found."""
+    """Print a progress message to standard error, apart from the results."""
     print(message, file=sys.stderr, flush=True)
 
 
 def show_messages() -> None:
-    """Let what the library logs go to standard error."""
+    """Print the log messages of the library to standard error."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")
 
 
@@ -75,7 +80,7 @@ def show_messages() -> None:
 
 @dataclass(frozen=True)
 class Pages:
-    """Texts of pages, and (label, text) of their labelled lines; ``name`` says which."""
+    """Texts of pages, and (label, text) of their labelled lines. ``name`` describes them."""
 
     name: str
     texts: list[str]
@@ -88,8 +93,8 @@ class Pages:
 
 
 def read_pages(size: float) -> Pages:
-    """At least ``size`` megabytes of pages, cut or repeated: real ones, where a corpus stands
-    beside the repository, in ../shared/corpus; else the authored pages, which are part of it."""
+    """At least ``size`` megabytes of pages, repeated if there are not enough: the dev pages of the
+    corpus in ../shared/corpus, beside the repository, or without it the authored pages."""
     file = CORPUS / "dev.jsonl.gz"
     pages = _corpus(file) if file.exists() else _authored()
     texts: list[str] = []
@@ -121,7 +126,7 @@ def _authored() -> Pages:
 
 
 def rows(file: Path) -> Iterator[dict[str, Any]]:
-    """The pages of a packed file of a corpus, as they stand there."""
+    """The pages of a packed corpus file, as they are in it."""
     with gzip.open(file, "rt", encoding="utf-8") as lines:
         yield from map(json.loads, lines)
 
@@ -133,7 +138,7 @@ def authored_pages() -> list[LabelledPage]:
 
 def labelled_pages(corpus: str, split: str) -> list[LabelledPage]:
     """The pages of one split of a corpus that have labels."""
-    # what a corpus needs is loaded for it alone: stream.py prints the memory in use
+    # imported only here: stream.py prints the memory in use, and does not need it
     from clutter.training.corpus import read_pages as read
 
     return read(corpus, split, _standoff())
@@ -154,7 +159,7 @@ def _standoff() -> dict[str, list[tuple[str, str]]]:
 
 
 def html_files(corpus: str) -> list[Path]:
-    """The packed HTML of a corpus, where it holds some."""
+    """The packed HTML files of a corpus; an empty list if it has none."""
     return sorted(Path(corpus, "html").rglob("*.html.gz"))
 
 
@@ -162,42 +167,44 @@ def html_files(corpus: str) -> list[Path]:
 
 
 def wrong(page: LabelledPage, answer: Page) -> np.ndarray:
-    """Characters kept or dropped wrongly, lines labelled wrongly, and all of both."""
+    """Four counts: characters kept or dropped wrongly, lines labelled wrongly, all labelled
+    characters, all labelled lines."""
     labels = np.array(page.labels)[answer.number - 1]
     known = np.isin(labels, LABELS)
     kept = keeps(answer.probabilities)
     size = (answer.end - answer.start) * known
     guess = np.array(LABELS)[answer.probabilities.argmax(axis=1)]
-    others = kept != np.isin(labels, KEPT)
-    return np.array([size[others].sum(), (guess != labels)[known].sum(), size.sum(), known.sum()])
+    is_wrong = kept != np.isin(labels, KEPT)
+    return np.array([size[is_wrong].sum(), (guess != labels)[known].sum(), size.sum(), known.sum()])
 
 
 # time
 
 
 def seconds(action: Callable[[], object], clock: Callable[[], float] = time.perf_counter) -> float:
-    """How long an action takes."""
+    """Seconds that an action takes."""
     begin = clock()
     action()
     return clock() - begin
 
 
 def in_turn(measures: Mapping[str, Callable[[], float]], rounds: int) -> dict[str, list[float]]:
-    """What each measure gives, round by round: what else the machine does meets all alike."""
-    found: dict[str, list[float]] = {name: [] for name in measures}
+    """The results of each measure, round by round. The measures take turns, so other load on the
+    machine affects all in the same way."""
+    results: dict[str, list[float]] = {name: [] for name in measures}
     for _ in range(rounds):
         for name, measure in measures.items():
-            found[name].append(measure())
-    return found
+            results[name].append(measure())
+    return results
 
 
 def ratios(some: Sequence[float], others: Sequence[float]) -> list[float]:
-    """How many times the others, round by round."""
-    return [one / other for one, other in zip(some, others, strict=True)]
+    """The values of ``some`` divided by those of ``others``, round by round."""
+    return [value / other for value, other in zip(some, others, strict=True)]
 
 
 def spread(values: Sequence[float], digits: int, unit: str = "") -> str:
-    """The median, with its unit, and the range."""
+    """The median with its unit, and the range, as text."""
     least, middle, most = (f"{f(values):.{digits}f}" for f in (min, np.median, max))
     return f"{middle}{unit} ({least}-{most})"
 
@@ -206,16 +213,17 @@ def spread(values: Sequence[float], digits: int, unit: str = "") -> str:
 
 
 COMMAND_PATH = {"PYTHONPATH": str(ROOT)}
-"""What the environment of a ``clutter_command`` needs."""
+"""Environment variables that a ``clutter_command`` needs."""
 
 
 def clutter_command(*arguments: object) -> list[str]:
+    """The command line that runs the ``clutter`` of this checkout."""
     return [sys.executable, "-m", "clutter", *map(str, arguments)]
 
 
 def start(command: Sequence[str]) -> subprocess.Popen[bytes]:
-    """A command that has begun, in the environment as it was found and in a session of its own;
-    what it says is not shown."""
+    """Start a command in the original environment and in its own session. Its output is not
+    shown."""
     return subprocess.Popen(
         command,
         env=FOUND | COMMAND_PATH,

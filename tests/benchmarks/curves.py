@@ -1,4 +1,4 @@
-"""Learning curves: what a few labelled pages of a new site bring.
+"""Measures learning curves: the gain from a few labelled pages of a new site.
 
     python tests/benchmarks/curves.py --corpus DIR --base BASE -o docs/new-sites.svg
 
@@ -29,21 +29,21 @@ COUNTS = (1, 2, 3, 5, 8)
 """Numbers of labelled pages to train on."""
 
 FEWEST = 8
-"""Pages that a site must have."""
+"""Sites with fewer labelled pages are not measured."""
 
 MEASURED = 12
-"""The most pages of a site that are measured on; never fewer than three."""
+"""Most pages of a site to measure on; there are always at least three."""
 
 DRAWS = 1
-"""Times that pages are drawn anew."""
+"""Number of random draws of pages per site."""
 
 ELSEWHERE = 5
-"""The number of pages after which the score on other sites is taken too."""
+"""Number of pages for which the scores on other sites are measured too."""
 
 
 @dataclass(frozen=True)
 class Errors:
-    """Shares that are wrong: of characters, kept or dropped, and of lines, by label."""
+    """Shares, from 0 to 1: of characters kept or dropped wrongly, and of lines labelled wrongly."""
 
     characters: float
     lines: float
@@ -51,8 +51,9 @@ class Errors:
 
 @dataclass(frozen=True)
 class Trial:
-    """One site and draw, trained on ``count`` pages; ``fall`` is what other sites lose in
-    accuracy, macro F1 and kept-or-dropped F1 by characters, where it was measured."""
+    """Errors for one site and draw: of the base model, of the model tuned on ``count`` pages, and
+    of one trained on them from scratch. ``fall`` is the loss on other sites in accuracy, macro F1
+    and F1 of kept characters, None if it was not measured."""
 
     site: str
     count: int
@@ -63,43 +64,47 @@ class Trial:
 
 
 def errors(model: Model, pages: Sequence[LabelledPage]) -> Errors:
+    """The errors of a model on all pages together."""
     answers = model.label_many(page.text for page in pages)
-    found = np.sum([common.wrong(*pair) for pair in zip(pages, answers, strict=True)], axis=0)
-    return Errors(*(found[:2] / found[2:]).tolist())
+    counts = np.sum([common.wrong(*pair) for pair in zip(pages, answers, strict=True)], axis=0)
+    return Errors(*(counts[:2] / counts[2:]).tolist())
 
 
-def scores(found: Scores) -> np.ndarray:
-    return np.array([found.accuracy, found.macro_f1, found.kept_by_characters.f1])
+def scores(of_model: Scores) -> np.ndarray:
+    """The scores to compare on other sites: (3,)."""
+    return np.array([of_model.accuracy, of_model.macro_f1, of_model.kept_by_characters.f1])
 
 
 def trials(
     site: str, pages: Sequence[LabelledPage], draw: int, base: Model, dev: Sequence[LabelledPage]
 ) -> list[Trial]:
-    """All counts for one site and one order of its pages; the pages measured on are the same
-    for each count."""
+    """A trial for each count, for one site and one order of its pages. All counts are measured on
+    the same pages."""
     order = np.random.default_rng(draw).permutation(len(pages)).tolist()
     most = min(COUNTS[-1], len(pages) - 3)
     left = [pages[i] for i in order[most:]][:MEASURED]
     before = errors(base, left)
-    found = []
+    results = []
     for count in (count for count in COUNTS if count <= most):
-        some = [pages[i] for i in order[:count]]
-        tuned = tune(base, some, seed=draw)
+        train_pages = [pages[i] for i in order[:count]]
+        tuned = tune(base, train_pages, seed=draw)
         fall = None
         if count == ELSEWHERE and draw == 0:
-            there = [scores(evaluate(model, dev, worst=0)) for model in (base, tuned)]
-            fall = tuple((there[0] - there[1]).tolist())
-        samples = [sample(page.site, page.lines, page.labels) for page in some]
+            before_dev, after_dev = (
+                scores(evaluate(model, dev, worst=0)) for model in (base, tuned)
+            )
+            fall = tuple((before_dev - after_dev).tolist())
+        samples = [sample(page.site, page.lines, page.labels) for page in train_pages]
         with one_thread():
             steps = how_many_steps(samples)
             scratch = fit(samples, steps, draw).model()
-        found.append(Trial(site, count, before, errors(tuned, left), errors(scratch, left), fall))
-    return found
+        results.append(Trial(site, count, before, errors(tuned, left), errors(scratch, left), fall))
+    return results
 
 
 def table(results: Sequence[Trial]) -> list[list[float]]:
-    """For each count: sites, then the mean over sites of base, tuned and scratch errors, by
-    characters and by lines."""
+    """A row for each count: count, number of sites, then the mean over sites of the base, tuned
+    and scratch errors, by characters and then by lines."""
     rows = []
     for count in COUNTS:
         by_site: dict[str, list[list[float]]] = defaultdict(list)
@@ -115,11 +120,11 @@ def table(results: Sequence[Trial]) -> list[list[float]]:
 
 
 def picture(rows: Sequence[Sequence[float]], path: str) -> None:
-    """Errors against those of the base on the same sites, by labelled pages."""
+    """Plot the errors, relative to those of the base, against the number of labelled pages."""
     import matplotlib
 
     matplotlib.use("Agg")
-    matplotlib.rcParams["svg.hashsalt"] = "clutter"  # the same figures, the same file
+    matplotlib.rcParams["svg.hashsalt"] = "clutter"  # the same data gives the same file
     from matplotlib import pyplot
 
     counts = [row[0] for row in rows]
@@ -148,7 +153,7 @@ def main() -> None:
     args = parser.parse_args()
     pages = common.labelled_pages(args.corpus, "train")
     count = Counter(page.site for page in pages)
-    # what is no host name is a bundle of pages whose sites are not known
+    # a name with ":" is not a host, but a bundle of pages of unknown sites
     sites = sorted(site for site in count if count[site] >= FEWEST and ":" not in site)
     if not Path(args.base).exists():
         common.tell(f"training a base without these {len(sites)} sites")
@@ -166,13 +171,13 @@ def main() -> None:
     tasks = [(site, draw) for site in sites for draw in range(DRAWS)]
     parallel = joblib.Parallel(args.jobs, return_as="generator")
     results: list[Trial] = []
-    found = parallel(
+    trials_by_task = parallel(
         joblib.delayed(trials)(site, [page for page in pages if page.site == site], draw, base, dev)
         for site, draw in tasks
     )
-    for (site, _), some in zip(tasks, found, strict=True):
-        results += some
-        last = some[-1]
+    for (site, _), new in zip(tasks, trials_by_task, strict=True):
+        results += new
+        last = new[-1]
         common.tell(
             f"{site}, {last.count} pages: {last.base.characters:.2%} of characters wrong, "
             f"tuned {last.tuned.characters:.2%}, from nothing {last.scratch.characters:.2%}"
@@ -184,13 +189,14 @@ def main() -> None:
     for row in rows:
         shares = " | ".join(f"{value:.2%}" for value in row[2:])
         print(f"| {row[0]} | {row[1]} | {shares} |")
-    some = [trial for trial in results if trial.count == ELSEWHERE]
-    better = sum(trial.tuned.characters < trial.base.characters for trial in some)
-    worse = sum(trial.tuned.characters > trial.base.characters for trial in some)
+    at_count = [trial for trial in results if trial.count == ELSEWHERE]
+    better = sum(trial.tuned.characters < trial.base.characters for trial in at_count)
+    worse = sum(trial.tuned.characters > trial.base.characters for trial in at_count)
     print(
-        f"\n{ELSEWHERE} pages: {better} of {len(some)} trials better by characters, {worse} worse"
+        f"\n{ELSEWHERE} pages: {better} of {len(at_count)} trials better by characters, "
+        f"{worse} worse"
     )
-    falls = np.array([trial.fall for trial in some if trial.fall is not None])
+    falls = np.array([trial.fall for trial in at_count if trial.fall is not None])
     names = ("accuracy", "macro F1", "kept F1 by characters")
     for name, fall in zip(names, falls.T, strict=True):
         print(f"other sites lose {fall.mean():.4f} of {name}, {fall.max():.4f} at worst")

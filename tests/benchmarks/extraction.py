@@ -1,4 +1,4 @@
-"""Extraction: how much of the reference article each extractor gives, page by page.
+"""Measures extraction: word F1 of each extractor against the reference articles, page by page.
 
     python tests/benchmarks/extraction.py --corpus DIR
 
@@ -21,30 +21,31 @@ import clutter
 from clutter.html.lines import parse
 
 WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]|[^\W\u3040-\u30ff\u3400-\u9fff]+")
-"""A word; a character, in scripts that do not part words."""
+"""A word, or one character in scripts without spaces between words."""
 
 WITH_TITLE = ("daniel", "magichtml")
-"""Sources whose references hold the headline."""
-
+"""Sources whose reference articles include the headline."""
 
 STOPLISTS = {"en": "English", "el": "Greek", "pl": "Polish", "ru": "Russian", "de": "German"}
+"""The stop lists of jusText, by language."""
 
 
 def f1(text: str, reference: str) -> float:
-    """F1 of a text's words, each counted as often as it occurs, against the reference's."""
-    found, there = Counter(WORD.findall(text)), Counter(WORD.findall(reference))
-    right = (found & there).total()
-    return 2 * right / max(found.total() + there.total(), 1)
+    """F1 of the words of a text against those of the reference, each counted as often as it
+    occurs."""
+    words, wanted = Counter(WORD.findall(text)), Counter(WORD.findall(reference))
+    right = (words & wanted).total()
+    return 2 * right / max(words.total() + wanted.total(), 1)
 
 
 def peers() -> dict[str, Callable[[str, str], str]]:
-    """The extractors that are installed, each a function of a page's decoded HTML and its
-    language."""
-    found: dict[str, Callable[[str, str], str]] = {}
+    """The installed extractors, by name. Each is a function of the decoded HTML and the language
+    of a page."""
+    installed: dict[str, Callable[[str, str], str]] = {}
     try:
         import trafilatura
 
-        found["trafilatura"] = lambda page, _: trafilatura.extract(page) or ""
+        installed["trafilatura"] = lambda page, _: trafilatura.extract(page) or ""
     except ImportError:
         pass
     try:
@@ -55,49 +56,49 @@ def peers() -> dict[str, Callable[[str, str], str]]:
             summary = readability.Document(page).summary()
             return turbohtml.parse(summary).to_text()
 
-        found["readability"] = by_readability
+        installed["readability"] = by_readability
     except ImportError:
         pass
     try:
         from resiliparse.extract.html2text import extract_plain_text
 
-        found["resiliparse"] = lambda page, _: extract_plain_text(page, main_content=True)
+        installed["resiliparse"] = lambda page, _: extract_plain_text(page, main_content=True)
     except ImportError:
         pass
     try:
         import turbohtml as turbo
 
-        found["turbohtml"] = lambda page, _: turbo.parse(page).main_text()
+        installed["turbohtml"] = lambda page, _: turbo.parse(page).main_text()
     except ImportError:
         pass
     try:
         from boilerpy3 import extractors
 
         boilerpy = extractors.ArticleExtractor(raise_on_failure=False)
-        found["boilerpy3"] = lambda page, _: boilerpy.get_content(page) or ""
+        installed["boilerpy3"] = lambda page, _: boilerpy.get_content(page) or ""
     except ImportError:
         pass
     try:
         import justext
 
         def by_justext(page: str, language: str) -> str:
-            # without a list of the language, its mode for any
+            # without a stop list for the language, use the mode for any language
             words = STOPLISTS.get(language)
             stop = justext.get_stoplist(words) if words else frozenset()
             options = {} if words else {"stopwords_low": 0, "stopwords_high": 0}
             parts = justext.justext(page.encode(), stop, encoding="utf-8", **options)
             return "\n".join(part.text for part in parts if not part.is_boilerplate)
 
-        found["jusText"] = by_justext
+        installed["jusText"] = by_justext
     except ImportError:
         pass
-    return found
+    return installed
 
 
 def main() -> None:
     parser = common.parser("Word F1 against reference articles.", "--corpus", "--model")
     parser.add_argument("--split", default="dev")
-    parser.add_argument("--only", help="extractors to measure, with commas between them")
+    parser.add_argument("--only", help="extractors to measure, separated by commas (default: all)")
     args = parser.parse_args()
     model = clutter.load(args.model)
 
@@ -124,7 +125,7 @@ def main() -> None:
             else:
                 try:
                     text = others[name](page, row["lang"])
-                except Exception as error:  # what an extractor cannot read it gets nothing for
+                except Exception as error:  # an extractor that fails gets an F1 of 0
                     print(f"{row['id']}: {name}: {error!r}"[:200], file=sys.stderr)
                     text = ""
             values.append(f1(text, row["gold"]))

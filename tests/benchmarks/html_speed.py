@@ -1,4 +1,4 @@
-"""Pages of HTML a second: ``label_html`` and the clean text against trafilatura, on one core.
+"""Measures pages of HTML per second, on one core: labelling and cleaning, against trafilatura.
 
     python tests/benchmarks/html_speed.py --corpus DIR
 
@@ -24,12 +24,12 @@ ROUNDS = 5
 
 
 def main() -> None:
-    args = common.parser("Pages of HTML a second, in turn.", "--corpus", "--model").parse_args()
+    args = common.parser("Pages of HTML per second, in turn.", "--corpus", "--model").parse_args()
     common.one_core()
     model = clutter.load(args.model)
     files = common.html_files(args.corpus)
-    some = random.Random(0).sample(files, min(PAGES, len(files)))
-    pages = [parse(gzip.decompress(file.read_bytes())).html for file in some]
+    drawn = random.Random(0).sample(files, min(PAGES, len(files)))
+    pages = [parse(gzip.decompress(file.read_bytes())).html for file in drawn]
 
     def clean() -> None:
         for page in model.label_html_many(pages):
@@ -38,16 +38,16 @@ def main() -> None:
     actions: dict[str, Callable[[], object]] = {"clutter": clean}
     if "trafilatura" in (others := peers()):
         actions["trafilatura"] = lambda: [others["trafilatura"](page, "") for page in pages]
-    # CPU time: what else runs on the machine counts less
+    # CPU time: other load on the machine matters less
     measures = {
         name: partial(common.seconds, action, time.process_time) for name, action in actions.items()
     }
     rates = {
-        name: [len(pages) / spent for spent in found]
-        for name, found in common.in_turn(measures, ROUNDS).items()
+        name: [len(pages) / spent for spent in times]
+        for name, times in common.in_turn(measures, ROUNDS).items()
     }
-    for name, found in rates.items():
-        print(f"{name}: {common.spread(found, 0, ' pages/s')}")
+    for name, values in rates.items():
+        print(f"{name}: {common.spread(values, 0, ' pages/s')}")
     if "trafilatura" in rates:
         print("ratio:", common.spread(common.ratios(rates["clutter"], rates["trafilatura"]), 1))
 

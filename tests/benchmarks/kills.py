@@ -1,5 +1,5 @@
-"""Runs of ``clutter clean`` that are killed at random moments and begun again, until they end:
-does each leave what an undisturbed run leaves?
+"""Kills runs of ``clutter clean`` at random moments and starts them again until they end. Then
+compares the output of each with that of an undisturbed run.
 
     python tests/benchmarks/kills.py [--runs 50]
 
@@ -28,7 +28,7 @@ SIGNALS = (signal.SIGKILL, signal.SIGKILL, signal.SIGINT, signal.SIGTERM)
 
 
 def write_input(folder: Path, size: float) -> None:
-    """A folder of pages, and files of records of the same pages, some of which are no pages."""
+    """Write a folder of pages, and a file of records of the same pages, some without a page."""
     texts = common.read_pages(size).texts
     for i, text in enumerate(texts):
         file = folder / f"{i % 7}" / f"{i}.txt"
@@ -41,23 +41,26 @@ def write_input(folder: Path, size: float) -> None:
 
 
 def digest(place: Path) -> str:
-    """Everything that stands in a folder, as one hash."""
-    found = hashlib.sha256()
+    """One hash of all files in a folder and below, names and contents."""
+    result = hashlib.sha256()
     for path in sorted(place.rglob("*")):
         if path.is_file():
-            found.update(f"{path.relative_to(place)}\n".encode())
-            found.update(hashlib.sha256(path.read_bytes()).digest())
-    return found.hexdigest()
+            result.update(f"{path.relative_to(place)}\n".encode())
+            result.update(hashlib.sha256(path.read_bytes()).digest())
+    return result.hexdigest()
 
 
 def start(source: Path, place: Path, output: str) -> subprocess.Popen[bytes]:
+    """Start a run that cleans ``source`` to ``output`` in the folder ``place``."""
     return common.start(common.clutter_command("clean", source, "-o", place / output, "--jobs", 2))
 
 
 def main() -> None:
     parser = common.parser("Kill and resume runs at random moments.")
-    parser.add_argument("--runs", type=int, default=50)
-    parser.add_argument("--megabytes", type=float, default=6, help="size of the pages")
+    parser.add_argument("--runs", type=int, default=50, help="number of runs (default: 50)")
+    parser.add_argument(
+        "--megabytes", type=float, default=6, help="megabytes of pages (default: 6)"
+    )
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder, "in")
@@ -82,7 +85,7 @@ def main() -> None:
             while True:
                 run = start(source, place, output)
                 try:
-                    # some are stopped soon, some late, some while they end
+                    # some are stopped early, some late, some while they finish
                     status = run.wait(dice.uniform(0.2, 1.1 * seconds) if stops < 5 else None)
                     if status == 0:
                         break

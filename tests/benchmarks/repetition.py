@@ -1,4 +1,4 @@
-"""What it brings to know how often a line stands on the pages of its site.
+"""Measures the gain from counting on how many pages of its site each line appears.
 
     python tests/benchmarks/repetition.py --corpus DIR --base BASE
 
@@ -22,36 +22,36 @@ from clutter.repetition import Repetition, count_keys, page_keys
 from clutter.training import corpus
 
 SEEN = (2, 3, 5, 10, 20, 0)
-"""Pages of a site that are seen; 0 for all."""
+"""Numbers of pages per site that are counted; 0 for all."""
 
 DRAWS = 5
-"""Times that a site's pages are put into groups of so many."""
+"""How often the pages of a site are divided into random groups of that size."""
 
 Read = tuple[LabelledPage, Page]
 
 
 def answers(model: Model, pages: Sequence[LabelledPage], html: bool) -> list[Read]:
-    """The pages as a model reads them; from HTML those that have it."""
+    """Pages with the answers of a model; with ``html``, only those with HTML, read from it."""
     if not html:
-        found = model.label_many(page.text for page in pages)
-        return list(zip(pages, found, strict=True))
-    cut = [one for one in map(corpus.from_html, pages) if one is not None]
+        pages_read = model.label_many(page.text for page in pages)
+        return list(zip(pages, pages_read, strict=True))
+    cut = [result for result in map(corpus.from_html, pages) if result is not None]
     texts, markup = [page.text for page, _ in cut], [marks for _, marks in cut]
-    found = model.label_marked(texts, markup)
-    return list(zip([page for page, _ in cut], found, strict=True))
+    pages_read = model.label_marked(texts, markup)
+    return list(zip([page for page, _ in cut], pages_read, strict=True))
 
 
 def measure(sites: dict[str, list[Read]], seen: int, folder: Path) -> np.ndarray:
-    """Errors of each site before and after: (sites, 2, 4). Each group of pages counts as a site of
-    its own, so that one table holds them all."""
+    """The four counts of ``common.wrong`` for each site, without and with repetition: (sites, 2,
+    4). Each group of pages is treated as a site, so one table of counts is enough."""
     groups: list[list[tuple[str, Read]]] = []
     for site, pages in sites.items():
         for draw in range(DRAWS if seen else 1):
             order = np.random.default_rng(draw).permutation(len(pages)).tolist()
             size = seen or len(pages)
             for first in range(0, len(pages) - size + 1, size):
-                some = order[first : first + size]
-                groups.append([(site, pages[i]) for i in some])
+                group_order = order[first : first + size]
+                groups.append([(site, pages[i]) for i in group_order])
     names = [f"group{i}" for i in range(len(groups))]
     part = folder / "part"
     with open(part, "wb") as file:
@@ -74,14 +74,15 @@ def measure(sites: dict[str, list[Read]], seen: int, folder: Path) -> np.ndarray
 
 
 def report(title: str, sites: dict[str, list[Read]]) -> None:
+    """Print a table with a row for each number of pages counted."""
     print(f"\n{title}\n")
     print("| pages seen | sites | characters wrong | with counts | sites better, worse "
           "| lines wrong | with counts |")  # fmt: skip
     print("|---|---|---|---|---|---|---|")
     for seen in SEEN:
-        some = {site: pages for site, pages in sites.items() if len(pages) >= max(seen, 2)}
+        large = {site: pages for site, pages in sites.items() if len(pages) >= max(seen, 2)}
         with tempfile.TemporaryDirectory() as folder:
-            sums = measure(some, seen, Path(folder))
+            sums = measure(large, seen, Path(folder))
         if not len(sums):
             continue
         shares = sums[:, :, :2] / sums[:, :, 2:]
@@ -95,28 +96,29 @@ def report(title: str, sites: dict[str, list[Read]]) -> None:
 
 
 def by_site(pages: Sequence[Read]) -> dict[str, list[Read]]:
-    found: dict[str, list[Read]] = defaultdict(list)
+    """The pages by site, without bundles of pages of unknown sites (names with ":")."""
+    sites: dict[str, list[Read]] = defaultdict(list)
     for page, answer in pages:
-        if ":" not in page.site:  # bundles of pages whose sites are not known
-            found[page.site].append((page, answer))
-    return found
+        if ":" not in page.site:
+            sites[page.site].append((page, answer))
+    return sites
 
 
 def all_dev(folder: str) -> list[LabelledPage]:
-    """All dev pages; those without labels, which are only counted, have "?" on each line."""
+    """All dev pages. Those without labels only count for repetition; all their lines have "?"."""
     labelled = {page.name: page for page in common.labelled_pages(folder, "dev")}
-    found = []
+    pages = []
     for row in common.rows(Path(folder, "dev.jsonl.gz")):
         lines = tuple(" ".join(line["text"].splitlines()) for line in row["lines"])
         head = {"site": row["site"], "html": str(Path(folder, "html", row["html"]).resolve())}
         page = LabelledPage(row["id"], head, lines, ("?",) * len(lines))
-        found.append(labelled.get(row["id"], page))
-    return found
+        pages.append(labelled.get(row["id"], page))
+    return pages
 
 
 def main() -> None:
-    parser = common.parser("What repetition on a site's pages brings.", "--corpus")
-    parser.add_argument("--base", required=True, help="the base of curves.py")
+    parser = common.parser("The gain from counting repeated lines of a site.", "--corpus")
+    parser.add_argument("--base", required=True, help="the base model of curves.py")
     args = parser.parse_args()
     train = common.labelled_pages(args.corpus, "train")
     sites = by_site(answers(Model.load(args.base), train, html=False))

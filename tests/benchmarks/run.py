@@ -1,4 +1,4 @@
-"""Measure speed, start-up time and memory, on one core, in one run.
+"""Measures speed, start-up time and memory, on one core, in one run.
 
     python tests/benchmarks/run.py [--stream-mb N]
 
@@ -27,8 +27,8 @@ SPEED_MB = 4
 
 
 def fasttext_model(pages: common.Pages, folder: Path) -> Any:
-    """A supervised fastText model of the labelled lines. How well it was trained does
-    not change how fast it answers, so one epoch will do."""
+    """A supervised fastText model of the labelled lines. One epoch is enough: the quality of the
+    training does not change the speed of its answers."""
     import fasttext
 
     file = folder / "lines.txt"
@@ -40,10 +40,11 @@ def fasttext_model(pages: common.Pages, folder: Path) -> Any:
 
 
 def measure_speed(pages: common.Pages, folder: Path) -> None:
+    """Print the megabytes per second of labelling, compared with fastText if it is installed."""
     size = pages.megabytes
     print(f"Labelling {size:.1f} MB of {pages.name}, MB/s, {ROUNDS} rounds in turn")
     model = clutter.load()
-    # the same lines, one for each label that clutter gives; fastText wants them closed
+    # the lines that clutter labels; fastText needs a line break at the end of each
     lines = [f"{line.text}\n" for page in model.label_many(pages.texts) for line in page.lines]
 
     def label() -> None:
@@ -60,27 +61,29 @@ def measure_speed(pages: common.Pages, folder: Path) -> None:
     }
     try:
         other = fasttext_model(pages, folder)
-        # what the wrapper's predict calls for a list; its predict of one line fails with numpy 2
+        # called by the wrapper's predict for a list; its predict for one line fails with numpy 2
         actions["fastText"] = lambda: other.f.multilinePredict(lines, 1, 0.0, "strict")
     except ModuleNotFoundError:
         print("  (pip install fasttext, to compare with it)")
     measures = {name: partial(common.seconds, action) for name, action in actions.items()}
     taken = common.in_turn(measures, ROUNDS)
-    for name, found in taken.items():
-        best, middle = size / min(found), size / statistics.median(found)
+    for name, times in taken.items():
+        best, middle = size / min(times), size / statistics.median(times)
         print(f"  {name:26} median {middle:6.2f}  best {best:6.2f}", end="")
         if name != "fastText" and "fastText" in taken:
-            ratio = statistics.median(taken["fastText"]) / statistics.median(found)
-            best_ratio = min(taken["fastText"]) / min(found)
+            ratio = statistics.median(taken["fastText"]) / statistics.median(times)
+            best_ratio = min(taken["fastText"]) / min(times)
             print(f"   {ratio:.2f} times fastText (best: {best_ratio:.2f})", end="")
         print()
 
 
 def measure_start(pages: common.Pages, folder: Path) -> None:
+    """Print the time of a whole command on a page of median length, compared with importing
+    numpy."""
     file = folder / "page.txt"
     page = sorted(pages.texts, key=len)[len(pages.texts) // 2]
     file.write_text(page, "utf-8", newline="")
-    environment = os.environ | common.COMMAND_PATH  # one thread, as here
+    environment = os.environ | common.COMMAND_PATH  # one thread, as in this process
     commands = {
         "python -m clutter clean PAGE": common.clutter_command("clean", file),
         'python -c "import numpy"': [sys.executable, "-c", "import numpy"],
@@ -96,12 +99,13 @@ def measure_start(pages: common.Pages, folder: Path) -> None:
     }
     taken = common.in_turn(measures, PAIRS)
     print(f"Start-up with a page of {len(page):,} characters, median of {PAIRS} runs in turn")
-    for name, found in taken.items():
-        print(f"  {name:30} {statistics.median(found) * 1000:6.0f} ms")
+    for name, times in taken.items():
+        print(f"  {name:30} {statistics.median(times) * 1000:6.0f} ms")
     print(f"  {statistics.median(common.ratios(*taken.values())):.2f} times (median of the pairs)")
 
 
 def measure_memory(size: float) -> None:
+    """Run stream.py on ``size`` megabytes of pages."""
     print(f"Memory while {size:.0f} MB of pages stream through label_many", flush=True)
     stream = Path(__file__).with_name("stream.py")
     subprocess.run([sys.executable, str(stream), str(size)], check=True)
@@ -118,7 +122,7 @@ def main() -> None:
     )
     args = parser.parse_args()
     common.one_core()
-    # first, while this process is small: Linux counts its memory into a child's peak
+    # first, while this process is small: Linux includes its memory in the peak of a child process
     measure_memory(args.stream_mb)
     pages = common.read_pages(SPEED_MB)
     with tempfile.TemporaryDirectory() as folder:

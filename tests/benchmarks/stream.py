@@ -1,9 +1,9 @@
-"""Label a long stream of pages and print the memory in use on the way.
+"""Labels a long stream of pages and prints the memory in use during it.
 
     python tests/benchmarks/stream.py MEGABYTES
 
-The pages are a few megabytes, repeated by a generator: what memory grows by beyond
-them is what labelling holds on to. run.py runs this as a process of its own.
+The pages are a few megabytes, repeated by a generator. If memory grows further, labelling does
+not free it. run.py runs this file in its own process.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ POINTS = 10
 
 
 def peak_megabytes() -> float:
-    """Most memory this process has had in use so far."""
+    """Peak memory of this process so far, in MB."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / 1e6 if sys.platform == "darwin" else peak * 1024 / 1e6
 
 
 def used_megabytes() -> float:
-    """Memory in use now; the peak where the system does not tell."""
+    """Memory in use now, in MB; the peak if the system does not report it."""
     try:
         pages = int(Path("/proc/self/statm").read_text().split()[1])
     except OSError:
@@ -39,7 +39,7 @@ def used_megabytes() -> float:
 
 
 class Stream:
-    """Pages over and over, until ``size`` megabytes have been handed out."""
+    """Repeats the pages until ``size`` megabytes have been sent."""
 
     def __init__(self, texts: list[str], size: float) -> None:
         self.texts = [(text, len(text.encode()) / 1e6) for text in texts]
