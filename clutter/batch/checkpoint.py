@@ -5,7 +5,7 @@ fills up, one page in a million kills the process that reads it. So a run keeps 
 ``NAME.unfinished``. It holds the list of files to read (written once), the output so far, and a
 checkpoint: how many files are read and how many bytes are written. The checkpoint is replaced
 atomically, and only after the output that it counts is on disk. A run that continues truncates
-the output to the checkpoint and goes on from there. It writes the same bytes as an undisturbed
+the output to the checkpoint and continues there. It writes the same bytes as an undisturbed
 run.
 """
 
@@ -107,8 +107,8 @@ class RunDirectory:
             raise BatchError(f"{self.checkpoint}: damaged ({error}); delete {self.work}") from None
         if changed:
             raise BatchError(
-                f"{self.output.path}: a run with other settings ({', '.join(changed)}) was broken "
-                f"off here; give its command again to finish it, or delete {self.work}"
+                f"{self.output.path}: a run with other settings ({', '.join(changed)}) was "
+                f"interrupted here; give its command again to finish it, or delete {self.work}"
             )
         if checkpoint.finishing is None:
             sizes = ((self.part, checkpoint.written), (self.errors, checkpoint.errors))

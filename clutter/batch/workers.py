@@ -94,6 +94,8 @@ class _Pool:
         self._ready = self.submit(os.getpid)
 
     def submit(self, function: Callable[..., R], *args: Any) -> Future[R]:
+        """Call a function in one of the processes. A broken pool gives a future that raises
+        BrokenProcessPool."""
         before = {name: os.environ.get(name) for name in _THREADS}
         masked = None
         try:
@@ -120,8 +122,8 @@ class _Pool:
         self._pool.shutdown(cancel_futures=True)
         if self._ready.done() and not self._ready.cancelled() and self._ready.exception():
             raise WorkersError(
-                "no process can be started to clean pages; one job does without, and in a script "
-                'the call belongs below if __name__ == "__main__"'
+                "no process can be started to clean pages; use one job, or in a script put the "
+                'call below if __name__ == "__main__"'
             )
 
 

@@ -64,6 +64,8 @@ class JsonLines(ItemFormat, OutputFormat):
         return Record(fields, Content(data, options.is_html(source), site=site))
 
     def encode(self, rows: Sequence[Row] | pyarrow.RecordBatch, ending: str) -> bytes:
+        """Encode records as lines, compressed by themselves if the ending says so: gzip and
+        Zstandard files may consist of several compressed parts."""
         if not isinstance(rows, Sequence):
             rows = rows.to_pylist()
         return _packed(utf8("".join([json_text(row) + "\n" for row in rows])), ending)

@@ -44,6 +44,7 @@ class PageFiles(ItemFormat):
     def failure(
         self, name: str, chunk: Chunk, i: int, reason: str, fields: Row | None = None
     ) -> dict[str, Any]:
+        """The entry of a page in the errors file; it has no record number."""
         return {"file": chunk.raw[i][1][1], "error": reason}
 
     def output_name(self, place: str, suffix: str) -> str:

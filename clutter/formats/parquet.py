@@ -100,6 +100,7 @@ class Parquet(Format, OutputFormat):
         return record_failure(name, chunk.first + i, reason, fields or {})
 
     def encode(self, rows: Sequence[Row] | pyarrow.RecordBatch, ending: str) -> bytes:
+        """Encode records as an Arrow stream, after its length in 8 bytes (little-endian)."""
         pa = import_library("pyarrow", "writing Parquet")
         from clutter.formats.schema import table_of
 

@@ -55,6 +55,7 @@ class Warc(ItemFormat):
         return Record(fields, Content(block, is_html, encoding, site_of(fields["url"])))
 
     def output_name(self, place: str, suffix: str) -> str:
+        """The path of the output: the ending becomes .jsonl.gz."""
         ending = max((end for end in self.endings if place.lower().endswith(end)), key=len)
         return place[: -len(ending)] + ".jsonl.gz"
 

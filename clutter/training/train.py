@@ -120,7 +120,7 @@ def _distilled(
     labels = sum(int(page.weight.sum()) for page in samples)
     if len(sites) < 2 or labels < 100:
         raise TrainingError(
-            f"{labels} labelled lines of {len(sites)} site(s): training takes at least 100 lines "
+            f"{labels} labelled lines of {len(sites)} site(s): training needs at least 100 lines "
             "of 2 sites (a page's site is the host of its '# url:' line)"
         )
     logger.info("%d pages of %d sites, %d labelled lines", len(samples), len(sites), labels)
