@@ -1,8 +1,8 @@
 """Reading HTML: bytes -> text -> lines and what their markup says -> a labelled page.
 
-``decode`` finds the encoding, ``lines`` splits the page into the lines that a reader sees,
-``describe`` turns the markup around them into numbers, ``page`` has the result for the user,
-and ``markdown`` writes the kept lines as Markdown. All modules need turbohtml.
+``decode`` finds the encoding, ``walk`` finds the lines that a reader sees, ``describe`` turns the
+markup around them into numbers, ``lines`` puts these together, ``page`` has the result for the
+user, and ``markdown`` writes the kept lines as Markdown. All modules need turbohtml.
 """
 
 from clutter.errors import import_library

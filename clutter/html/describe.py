@@ -1,6 +1,6 @@
 """What the markup says about each line: numbers, and hashes of names.
 
-The walk (lines.py) records for each line the elements around it and in it, and how much of
+The walk (walk.py) records for each line the elements around it and in it, and how much of
 the line is link or bold. This module turns these records into the model's input: features such
 as the share of links, the depth and the size of the block around the line; and hashes of the
 tags, class names, ids and link targets, where the hash also depends on the distance of the
@@ -13,18 +13,12 @@ import functools
 import re
 import zlib
 from collections.abc import Collection, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from clutter.features import Ints
+from clutter.html.walk import Names, WalkedLine
 from clutter.markup import COUNTED, INSIDE, MARKUP_HASH_BITS, N_MARKUP_FEATURES, Markup, runs
-
-if TYPE_CHECKING:
-    from clutter.html.lines import WalkedLine
-
-Names = tuple[str | None, ...]
-"""The names of an element: its tag, class, id, role, itemprop and rel; or its tag only."""
 
 _WORD = re.compile(r"[^\W\d_]{2,}")
 _HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from turbohtml import Document, Element, Markdown, Node, Text
 
-from clutter.html.lines import BLOCKS, tags
+from clutter.html.walk import BLOCKS, tags
 
 if TYPE_CHECKING:
     from clutter.html.lines import HtmlText
