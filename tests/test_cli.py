@@ -7,7 +7,6 @@ with ``--threshold 0`` every line is kept.
 
 from __future__ import annotations
 
-import argparse
 import gzip
 import io
 import json
@@ -24,7 +23,6 @@ import pytest
 
 import clutter
 from clutter import LABELS, cli, labelled
-from clutter.cli import evaluate, train
 from clutter.cli.label import FORMATS
 
 PAGE = """\
@@ -425,45 +423,7 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out == f"clutter {clutter.__version__}\n"
 
 
-# train and evaluate
-
-
-def test_train_gets_its_arguments(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    seen: list[argparse.Namespace] = []
-
-    def run_train(args: argparse.Namespace) -> int:
-        seen.append(args)
-        return 3
-
-    monkeypatch.setattr(train, "run", run_train)
-    command = (
-        "train",
-        "a",
-        "b.tsv",
-        "-o",
-        "m",
-        "--base",
-        "default",
-        "--corpus",
-        "c",
-        "--seed",
-        "7",
-    )
-    status, _, _ = run(*command)
-    assert status == 3
-    args = seen[0]
-    assert (args.labelled, args.output, args.corpus) == (["a", "b.tsv"], "m", "c")
-    assert (args.base, args.seed, args.jobs) == ("default", 7, os.cpu_count())
-
-
-def test_the_arguments_serve_other_parsers_too() -> None:
-    parser = argparse.ArgumentParser()
-    train.add_arguments(parser)
-    assert parser.parse_args(["a", "-o", "m", "--jobs", "2"]).jobs == 2
-    parser = argparse.ArgumentParser()
-    evaluate.add_arguments(parser)
-    args = parser.parse_args(["a"])
-    assert (args.labelled, args.model, args.format, args.worst) == (["a"], None, "text", 10)
+# label, then evaluate
 
 
 def test_a_model_agrees_with_its_own_guess(run: Run) -> None:

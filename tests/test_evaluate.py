@@ -2,82 +2,26 @@
 for any answers.
 
 The model here is a stand-in that answers what a test tells it to, line by line, so
-that every number of the report can be worked out on paper.
+that every number can be worked out on paper.
 """
 
 from __future__ import annotations
 
-import gzip
-import json
-from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scored import FIRST, GUESSES, SECOND, Answering, page, sure
 from sklearn.metrics import accuracy_score, confusion_matrix, precision_recall_fscore_support
 
 import clutter
-from clutter import LABELS, Model, Page, cli, features, labelled
+from clutter import LABELS
 from clutter.labelled import LabelledPage
-from clutter.training.corpus import line_hash, read_pages, read_standoff
+from clutter.training.corpus import read_pages, read_standoff
 from clutter.training.evaluate import Score, Scores, WorstPage, calibration_error, evaluate
-from clutter.training.report import format_json, format_text, format_views
-
-AUTHORED = Path(__file__).parent.parent / "labelled" / "pages"
-
-
-class Answering(Model):
-    """A model that gives the probabilities it is told to: one row for each non-blank
-    line, page after page."""
-
-    labels = LABELS
-
-    def __init__(self, rows: Iterable[np.ndarray]) -> None:
-        self.rows = iter(list(rows))
-
-    def label_many(self, texts: Iterable[str]) -> Iterator[Page]:
-        for text in texts:
-            found = features.split([text])
-            count = found.number.size
-            rows = np.array([next(self.rows) for _ in range(count)], np.float32)
-            rows = rows.reshape(count, len(LABELS))
-            yield Page(text, found.number, found.lines.start, found.lines.end, rows)
-
-
-def sure(label: str, probability: float = 1.0) -> np.ndarray:
-    """A row that gives ``label`` this probability and shares the rest among the others."""
-    row = np.full(len(LABELS), (1 - probability) / (len(LABELS) - 1))
-    row[LABELS.index(label)] = probability
-    return row
-
-
-def page(name: str, *lines: tuple[str, str], lang: str = "en") -> LabelledPage:
-    labels, texts = zip(*lines, strict=True)
-    return LabelledPage(name, {"lang": lang}, tuple(texts), tuple(labels))
-
-
-FIRST = page(
-    "first.tsv",
-    ("nav", "Home"),  # nav
-    ("title", "A headline"),  # title
-    ("", ""),
-    ("body", "First paragraph."),  # body
-    ("body", "Second."),  # nav: dropped, 7 characters
-    ("?", "Nobody labelled this"),  # left out
-    ("ad", "Buy!"),  # body: kept, 4 characters
-)
-SECOND = page(
-    "second.tsv",
-    ("body", "Τρίτη παράγραφος"),  # body
-    ("", "\u200b"),
-    ("nav", "Μενού"),  # nav
-    lang="el",
-)
-GUESSES = ["nav", "title", "body", "nav", "body", "body", "body", "nav"]
 
 
 @pytest.fixture
@@ -165,16 +109,6 @@ def test_lines_where_label_and_model_disagree_are_named_the_most_striking_first(
     assert found[0].guess_probability == pytest.approx(0.93)
     assert found[0].label_probability == pytest.approx(0.01)
     assert len(evaluate(Answering(rows), [doubted], worst=2).disagreements) == 2
-
-
-def test_the_report_shows_disagreements_by_file_and_line(tmp_path: Path) -> None:
-    file = tmp_path / "a.tsv"
-    file.write_text("# lang: en\n\nnav\tHome\nbody\tB\x1b[1muy " + "now " * 30 + "\n")
-    pages = [labelled.read(file)]
-    report = format_text(evaluate(Answering([sure("nav"), sure("ad", 0.93)]), pages))
-    row = report.splitlines()[-1]
-    assert row.startswith(f"{file}:4  body   ad     0.93  B\ufffd[1muy now now")
-    assert row.endswith("...") and len(row) < len(str(file)) + 90
 
 
 def test_title_and_body_together_decide_what_is_kept() -> None:
@@ -326,236 +260,7 @@ def test_a_line_break_inside_a_line_is_refused(line: str) -> None:
         evaluate(Answering([]), [page("a.tsv", ("body", line))])
 
 
-def test_the_report_holds_the_numbers(scores: Scores) -> None:
-    report = format_text(scores)
-    rows = [" ".join(line.split()) for line in report.splitlines()]
-    assert "2 pages, 7 labelled lines" in rows
-    assert "accuracy 0.714" in rows
-    assert "body 0.667 0.667 0.667 3" in rows
-    assert "by lines 0.750 0.750 0.750" in rows
-    assert "first.tsv 11 26.8% 4 7" in rows
-    assert "body 2 0 0 1 0 0 0 0" in rows
-    assert report.endswith("\n")
-    assert all(line == line.rstrip() for line in report.split("\n"))
-
-
-def test_json_holds_all_scores(scores: Scores) -> None:
-    found = json.loads(format_json(scores))
-    assert found == json.loads(json.dumps(scores.as_dict()))
-    assert found["by_label"]["body"] == {
-        "precision": 2 / 3,
-        "recall": 2 / 3,
-        "f1": 2 / 3,
-        "support": 3,
-    }
-    assert found["worst"][0]["name"] == "first.tsv"
-    assert found["labels"] == list(LABELS)
-
-
-# --- the command --------------------------------------------------------------------
-
-
-def run(
-    *labelled: Path,
-    model: str | None = None,
-    format: str = "text",
-    worst: int = 3,
-    corpus: str | None = None,
-) -> int:
-    args = [*map(str, labelled), "--format", format, "--worst", str(worst)]
-    for name, value in (("--model", model), ("--corpus", corpus)):
-        args += [] if value is None else [name, value]
-    return cli.main(["evaluate", *args])
-
-
-def test_the_shipped_model_knows_the_authored_pages(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(AUTHORED, format="json") == 0
-    scores = json.loads(capsys.readouterr().out)
-    assert scores["pages"] == len(list(AUTHORED.rglob("*.tsv")))
-    assert scores["kept_by_characters"]["f1"] > scores["keep_everything"]
-    assert len(scores["worst"]) <= 3
-
-
-def test_the_text_report_is_printed(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    (tmp_path / "one.tsv").write_text("# lang: el\nnav\tΜενού\nbody\tΚείμενο.\n", "utf-8")
-    assert run(tmp_path) == 0
-    out = capsys.readouterr()
-    assert out.out.startswith("1 page, 2 labelled lines\n")
-    assert out.err == ""
-
-
-@pytest.mark.parametrize("format", ["text", "json"])
-def test_a_file_name_that_is_no_text_is_printed_all_the_same(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path, format: str
-) -> None:
-    odd = tmp_path / "caf\udce9.tsv"
-    try:
-        odd.write_text("body\tshare\nnav\tA paragraph of many words, and then some more.\n")
-    except (OSError, UnicodeError):
-        pytest.skip("this file system takes no such name")
-    assert run(odd, format=format) == 0
-    assert "caf\\udce9.tsv" in capsys.readouterr().out
-
-
-def refused(capsys: pytest.CaptureFixture[str], *args: Path, **options: Any) -> str:
-    """The message of a refused command."""
-    assert run(*args, **options) == 2
-    out = capsys.readouterr()
-    assert out.out == ""
-    assert out.err.startswith("clutter: ")
-    return out.err
-
-
-def test_a_folder_without_a_labelled_line_is_refused(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
-    (tmp_path / "one.tsv").write_text("?\tNobody looked at this\n")
-    (tmp_path / "two.tsv").write_text("?\tNor at this\n")
-    message = refused(capsys, tmp_path)
-    assert message == f"clutter: {tmp_path}: no labelled line in 2 pages\n"
-
-
-def test_a_malformed_file_is_refused_with_its_line(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
-    (tmp_path / "one.tsv").write_text("nav\tHome\nbdy\tText\n")
-    assert "one.tsv:2: " in refused(capsys, tmp_path)
-
-
-def test_what_cannot_be_read_is_refused(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    assert "none.tsv" in refused(capsys, tmp_path / "none.tsv")
-    fine = tmp_path / "fine.tsv"
-    fine.write_text("nav\tHome\n")
-    assert "none.safetensors" in refused(capsys, fine, model=str(tmp_path / "none.safetensors"))
-    assert "not a model file" in refused(capsys, fine, model=str(fine))
-
-
-def test_nothing_to_evaluate_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
-    assert "required: LABELLED" in refused(capsys)
-
-
-def test_a_negative_number_of_worst_pages_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
-    assert "a whole number from 0 up, not '-1'" in refused(capsys, AUTHORED, worst=-1)
-    with pytest.raises(ValueError, match="negative"):
-        evaluate(Answering([]), [FIRST], worst=-1)
-
-
-# --- a corpus folder ----------------------------------------------------------------
-
-MENU, STORY = "Home", "The council has voted to keep the ferry running through the winter."
-
-
-@pytest.fixture
-def tiny_corpus(tmp_path: Path) -> Path:
-    """A corpus folder with two pages and two views, and stand-off labels for one page."""
-    lines = [{"text": MENU}, {"text": STORY}]
-    rows = [
-        {"id": name, "source": "made-up", "site": f"{name}.example", "lang": "en", "lines": lines}
-        | {"html": f"{name}.html"}
-        for name in ("known", "unknown")
-    ]
-    (tmp_path / "html").mkdir()
-    (tmp_path / "html" / "known.html").write_text(f"<ul><li>{MENU}</ul><p>{STORY}</p><p>New")
-    views = [
-        {
-            "id": "known",
-            "split": split,
-            "site": "known.example",
-            "lang": "en",
-            "extractor": extractor,
-            "lines": [{"text": STORY, "label": "body"}, {"text": "A stray line", "label": None}],
-        }
-        for split, extractor in (("dev", "sieve"), ("train", "riddle"))
-    ]
-    for file, content in (("dev", rows), ("train", []), ("residue", views)):
-        with gzip.open(tmp_path / f"{file}.jsonl.gz", "wt", encoding="utf-8") as out:
-            out.writelines(json.dumps(row) + "\n" for row in content)
-    labels = [[line_hash(MENU), "nav"], [line_hash(STORY), "body"]]
-    (tmp_path / "labels.jsonl").write_text(json.dumps({"id": "known", "lines": labels}) + "\n")
-    return tmp_path
-
-
-def test_a_corpus_is_scored_on_its_labelled_dev_pages_and_on_their_views(
-    capsys: pytest.CaptureFixture[str], tiny_corpus: Path
-) -> None:
-    labels = tiny_corpus / "labels.jsonl"
-    assert run(labels, corpus=str(tiny_corpus), format="json") == 0
-    found = json.loads(capsys.readouterr().out)
-    assert (found["pages"], found["lines"]) == (1, 2)
-    assert found["by_label"]["nav"]["support"] == found["by_label"]["body"]["support"] == 1
-    # the view of the other split is not there, and what has no label is not counted
-    assert list(found["views"]) == ["sieve"]
-    assert (found["html"]["pages"], found["html"]["lines"]) == (1, 2)
-    assert found["views"]["sieve"]["lines"] == 1
-
-
-def test_the_views_have_a_table_of_their_own_in_the_report(
-    capsys: pytest.CaptureFixture[str], tiny_corpus: Path
-) -> None:
-    assert run(tiny_corpus, corpus=str(tiny_corpus)) == 0
-    report = capsys.readouterr().out
-    assert report.startswith("1 page, 2 labelled lines\n")
-    report, _, html = report.partition("\nFrom HTML\n\n")
-    assert html.startswith("1 page, 2 labelled lines\n")
-    head, _, table = report.partition("\nHalf-cleaned views, by extractor\n")
-    assert "By language" in head
-    rows = [row.split() for row in table.splitlines()]
-    assert rows[0][:2] == ["pages", "accuracy"]
-    assert [row[:2] for row in rows[1:]] == [["sieve", "1"]]
-
-
-def test_a_labelled_page_of_html_is_scored_as_text_and_from_its_html(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
-    (tmp_path / "a.html").write_text(f"<ul><li>{MENU}</ul><p>{STORY}</p>")
-    (tmp_path / "a.tsv").write_text(f"# html: a.html\nnav\t{MENU}\nbody\t{STORY}\n")
-    (tmp_path / "b.tsv").write_text(f"nav\t{MENU}\nbody\t{STORY}\n")
-    assert run(tmp_path) == 0
-    text, _, html = capsys.readouterr().out.partition("\nFrom HTML\n\n")
-    assert text.startswith("2 pages, 4 labelled lines\n")
-    assert html.startswith("1 page, 2 labelled lines\n")
-    (tmp_path / "a.html").unlink()
-    assert "a.html" in refused(capsys, tmp_path)
-
-
-def test_views_are_scored_extractor_by_extractor() -> None:
-    right = evaluate(Answering([sure("body")]), [page("a", ("body", "Text"))])
-    wrong = evaluate(Answering([sure("nav")]), [page("b", ("body", "Text"))])
-    rows = [
-        " ".join(row.split()) for row in format_views({"sieve": right, "x": wrong}).splitlines()
-    ]
-    assert rows[-2:] == ["sieve 1 1.000 1.000 1.000 1.000", "x 1 0.000 0.000 0.000 1.000"]
-
-
-def test_without_views_the_report_says_nothing_of_them(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
-    (tmp_path / "one.tsv").write_text("nav\tHome\nbody\tText\n")
-    assert run(tmp_path) == 0
-    assert "Half-cleaned" not in capsys.readouterr().out
-    assert run(tmp_path, format="json") == 0
-    assert "views" not in json.loads(capsys.readouterr().out)
-
-
-def test_what_is_wrong_with_a_corpus_is_told(
-    capsys: pytest.CaptureFixture[str], tiny_corpus: Path, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    empty = tmp_path_factory.mktemp("empty")
-    assert "no stand-off labels" in refused(capsys, empty, corpus=str(tiny_corpus))
-    assert "dev.jsonl.gz: no such file" in refused(capsys, tiny_corpus, corpus=str(empty))
-    (tiny_corpus / "dev.jsonl.gz").write_bytes(b"not compressed")
-    assert "dev.jsonl.gz: cannot be read" in refused(capsys, tiny_corpus, corpus=str(tiny_corpus))
-    (tiny_corpus / "labels.jsonl").write_text("{}\n")
-    assert "labels.jsonl:1: " in refused(capsys, tiny_corpus, corpus=str(tiny_corpus))
-
-
-def test_a_corpus_without_a_label_for_it_is_refused(
-    capsys: pytest.CaptureFixture[str], tiny_corpus: Path
-) -> None:
-    labels = tiny_corpus / "labels.jsonl"
-    labels.write_text(labels.read_text().replace("known", "other"))
-    message = refused(capsys, labels, corpus=str(tiny_corpus))
-    assert "dev.jsonl.gz: holds no page that has labels" in message
+AUTHORED = Path(__file__).parent.parent / "labelled" / "pages"
 
 
 CORPUS = AUTHORED.parent.parent.parent / "shared" / "corpus"

@@ -258,3 +258,16 @@ def test_the_repository_s_labelled_pages_are_well_formed() -> None:
     if not AUTHORED.exists():
         pytest.skip("not in a checkout")
     assert all(page.lang != "und" for page in labelled.read_all([AUTHORED]))
+
+
+def test_what_is_left_to_label_is_named() -> None:
+    guesses = {0: ("nav", 0.4)}
+    pages = [
+        LabelledPage("done", {}, ("a", "", "b"), ("nav", "", "?")),
+        LabelledPage("half", {}, ("a", "", "b"), ("?", "", "body"), guesses),
+        LabelledPage("new", {}, ("a", "", "b"), ("?", "", "?"), guesses),
+    ]
+    assert labelled.unfinished(pages) == [
+        "half: 1 of 2 lines still marked as doubtful",
+        "new: not labelled yet",
+    ]
