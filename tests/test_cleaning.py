@@ -1,8 +1,7 @@
-"""Cleaning pages in batches: settings, what is found, and what one bad page does to the others."""
+"""Cleaning pages in batches: what is found, and what one bad page does to the others."""
 
 from __future__ import annotations
 
-import pickle
 import subprocess
 import sys
 from collections import Counter
@@ -19,7 +18,6 @@ from hypothesis import strategies as st
 import clutter
 from clutter import LABELS, Model, Page
 from clutter.cleaning import Cleaned, Content, clean_many, count
-from clutter.errors import CleaningError
 from clutter.options import DEFAULT, CleanOptions
 
 PAGE = """\
@@ -37,12 +35,14 @@ Share this article
 Copyright 2025 Hill Gazette. All rights reserved.
 """
 
+
 HTML = (
     "<!doctype html><nav><ul><li><a href=/>Home</a><li><a href=/search>Search</a></ul></nav>"
     "<article><h1>Library lends tools as well as books</h1>"
     + "".join(f"<p>{line}</p>" for line in PAGE.splitlines() if len(line) > 60)
     + "</article><footer>Copyright 2025 Hill Gazette. All rights reserved.</footer>"
 )
+
 
 needs_html = pytest.mark.skipif(
     find_spec("turbohtml") is None, reason="needs the extra clutter[html]"
@@ -63,93 +63,10 @@ def reason(data: Any, options: CleanOptions = DEFAULT, **content: Any) -> str:
     return found
 
 
-# settings
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"keep": ["title", "bodi"]}, "keep: unknown label 'bodi'"),
-        ({"threshold": 1.01}, "threshold: a number from 0 to 1, not 1.01"),
-        ({"threshold": float("nan")}, "threshold: a number from 0 to 1, not nan"),
-        ({"format": "html"}, "format: unknown 'html'; there are text and markdown"),
-        (
-            {"text_field": "a", "html_field": "b"},
-            "text or html names the field of the page, not both",
-        ),
-    ],
-)
-def test_settings_that_do_not_exist_are_told(options: dict[str, Any], message: str) -> None:
-    with pytest.raises(CleaningError) as caught:
-        CleanOptions(**options)
-    assert str(caught.value).startswith(message)
-
-
-def test_settings_travel_to_other_processes() -> None:
-    options = CleanOptions(keep=["body"], threshold=0.25, html_field="page", lines=True)  # type: ignore[arg-type]
-    assert options.keep == ("body",)
-    assert pickle.loads(pickle.dumps(options)) == options
-    assert (
-        len({options, CleanOptions(keep=("body",), threshold=0.25, html_field="page", lines=True)})
-        == 1
-    )
-
-
-@pytest.mark.parametrize(
-    ("options", "names", "field", "is_html"),
-    [
-        (CleanOptions(), ["id", "text"], "text", False),
-        (CleanOptions(), ["id", "text", "html"], "html", True),
-        (CleanOptions(text_field="html"), ["text", "html"], "html", False),
-        (CleanOptions(html_field="text"), ["text", "html"], "text", True),
-        (CleanOptions(text_field="content"), ["content", "html"], "content", False),
-    ],
-)
-def test_the_field_of_the_page(
-    options: CleanOptions, names: list[str], field: str, is_html: bool
-) -> None:
-    assert options.page_field(names) == field
-    assert options.is_html(field) == is_html
-
-
-def test_a_record_without_a_page_says_what_it_has() -> None:
-    with pytest.raises(CleaningError, match="no field 'html' or 'text'; there are: id, url; text"):
-        CleanOptions().page_field(["id", "url"])
-    with pytest.raises(CleaningError, match="no field 'page'; there are: none; text or html"):
-        CleanOptions(text_field="page").page_field([])
-
-
-@pytest.mark.parametrize(
-    ("lines", "names", "renamed"),
-    [
-        (False, ["id", "lines"], ["id", "lines"]),
-        (True, ["id", "lines"], ["id", "original_lines"]),
-        (False, ["title", "error", "text"], ["original_title", "original_error", "original_text"]),
-        (False, ["title", "original_title"], ["original_original_title", "original_title"]),
-        (False, ["original_title", "title"], ["original_title", "original_original_title"]),
-    ],
-)
-def test_fields_make_way_for_those_that_are_gained(
-    lines: bool, names: list[str], renamed: list[str]
-) -> None:
-    assert CleanOptions(lines=lines).renamed_fields(names) == dict(zip(names, renamed, strict=True))
-
-
-@given(st.lists(st.sampled_from(["text", "title", "error", "lines", "id"]), unique=True),
-       st.lists(st.integers(0, 3)), st.booleans())  # fmt: skip
-def test_no_two_fields_get_the_same_name(names: list[str], depths: list[int], lines: bool) -> None:
-    names = list(dict.fromkeys("original_" * n + name for name in names for n in [0, *depths]))
-    options = CleanOptions(lines=lines)
-    renamed = options.renamed_fields(names)
-    assert list(renamed) == names
-    taken = [*renamed.values(), *options.new_fields, "error"]
-    assert len(set(taken)) == len(taken)
-
-
 # what is found
 
 
-def test_a_page_of_plain_text() -> None:
+def test_a_page_of_plain_text_is_cleaned_as_the_model_labels_it() -> None:
     found = clean(PAGE)
     page = clutter.load().label(PAGE)
     assert found.text == page.clean()
@@ -159,7 +76,7 @@ def test_a_page_of_plain_text() -> None:
 
 
 @needs_html
-def test_a_page_of_html() -> None:
+def test_a_page_of_html_is_cleaned_as_the_model_labels_it() -> None:
     page = clutter.load().label_html(HTML)
     assert clean(HTML, is_html=True).text == page.clean()
     options = CleanOptions(format="markdown", keep=("body",), threshold=0.2)
@@ -168,7 +85,7 @@ def test_a_page_of_html() -> None:
     )
 
 
-def test_lines_as_records() -> None:
+def test_lines_come_as_records() -> None:
     found = clean(PAGE, CleanOptions(lines=True))
     lines = clutter.load().label(PAGE).lines
     assert found.rows() == [
@@ -231,7 +148,7 @@ def test_lone_surrogates_become_a_replacement() -> None:
 # what cannot be cleaned
 
 
-def test_reasons() -> None:
+def test_a_page_that_cannot_be_cleaned_says_why() -> None:
     assert reason(None) == "no page: the field is empty"
     assert reason(PAGE, CleanOptions(format="markdown")) == "plain text; markdown takes HTML"
     assert reason(b"caf\xe9").startswith("not UTF-8: byte 0xe9 at position 3; ")
@@ -240,6 +157,11 @@ def test_reasons() -> None:
     assert reason(b"%PDF-1.7", is_html=True) == "not HTML, but a PDF"
     assert reason(b"\0\1\2", is_html=True) == "not HTML, but binary data"
     assert "latin-99" in reason(b"<p>a", is_html=True, encoding="latin-99")
+
+
+def test_a_codec_that_gives_no_position_is_named_too() -> None:
+    assert reason(b"a b", CleanOptions(encoding="utf-32")).startswith("not UTF-32: ")
+    assert reason(b"xn--a-ecp.ru\xff", CleanOptions(encoding="idna")).startswith("not IDNA: ")
 
 
 @needs_html
@@ -312,6 +234,7 @@ def test_only_html_needs_its_reader(is_html: bool) -> None:
 
 # what holds of any pages
 
+
 LINES = [
     "Home",
     "Share this",
@@ -324,16 +247,22 @@ LINES = [
     "\ud800",
     "\0",
 ]
+
+
 TEXTS = st.one_of(
     st.lists(st.sampled_from([*LINES, *PAGE.split("\n")]), max_size=8).map("\n".join),
     st.text(st.characters(), max_size=30),
 )
+
+
 CONTENTS = st.builds(
     Content,
     st.one_of(st.none(), TEXTS, TEXTS.map(lambda x: x.encode("utf-8", "replace")), st.binary()),
     st.booleans(),
     st.sampled_from([None, None, None, "utf-8", "cp1252", "hex", "none-such"]),
 )
+
+
 ALL_OPTIONS = st.builds(
     CleanOptions,
     keep=st.lists(st.sampled_from(LABELS), max_size=3).map(tuple),
@@ -385,8 +314,3 @@ def test_answers_fit_into_files(contents: list[Content], options: CleanOptions) 
         assert 0 <= one.counts["characters/kept"] <= one.counts["characters"]
     total = count(found)
     assert total["pages"] + total["errors"] == len(contents)
-
-
-def test_a_codec_that_gives_no_position_is_named_too() -> None:
-    assert reason(b"a b", CleanOptions(encoding="utf-32")).startswith("not UTF-32: ")
-    assert reason(b"xn--a-ecp.ru\xff", CleanOptions(encoding="idna")).startswith("not IDNA: ")
