@@ -10,7 +10,8 @@ import os
 import pytest
 from hypothesis import HealthCheck, settings
 
-pytest.register_assert_rewrite("pages_of_html")  # to show what an assertion in it compared
+# to show what an assertion in them compared
+pytest.register_assert_rewrite("pages_of_html", "files_of_pages")
 
 for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(name, "1")

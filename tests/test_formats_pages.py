@@ -1,0 +1,54 @@
+"""Files of one page: text or HTML, packed or not, and what cannot be read of them."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import pytest
+from files_of_pages import HTML
+
+from clutter.errors import ReadError
+from clutter.formats import PAGE_FILES, base
+from clutter.formats.base import Chunk
+from clutter.formats.pages import read_page
+from clutter.options import DEFAULT
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "expected"),
+    [
+        ("a.txt", b"<html>", (b"<html>", False)),
+        ("a.html", b"words", (b"words", True)),
+        ("a.txt.gz", gzip.compress(b"words"), (b"words", False)),
+        ("a.HTM.GZ", gzip.compress(b"words"), (b"words", True)),
+        ("page.php", HTML, (HTML, True)),
+        ("page", b"words", (b"words", False)),
+    ],
+)
+def test_a_page_is_html_by_its_name_or_else_by_its_beginning(
+    tmp_path: Path, name: str, data: bytes, expected: tuple[bytes, bool]
+) -> None:
+    (tmp_path / name).write_bytes(data)
+    assert read_page(str(tmp_path / name)) == expected
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"words", "cannot be unpacked"),
+        (gzip.compress(b"words" * 99)[:20], "cannot be unpacked"),
+        (gzip.compress(bytes(base.MAX_PAGE_BYTES + 1)), "longer than 20,000,000 bytes"),
+    ],
+)
+def test_a_page_that_cannot_be_unpacked_says_so(tmp_path: Path, data: bytes, reason: str) -> None:
+    (tmp_path / "a.html.gz").write_bytes(data)
+    with pytest.raises(ReadError, match=reason):
+        read_page(str(tmp_path / "a.html.gz"))
+
+
+def test_a_page_that_is_gone_is_a_record_with_a_reason(tmp_path: Path) -> None:
+    chunk = Chunk([(0, (str(tmp_path / "a.txt"), "a.txt", ""))], 0, 1)
+    [one] = PAGE_FILES.records(chunk, DEFAULT)
+    assert one.error == "No such file or directory"
+    assert one.fields == {"id": "a.txt"}
