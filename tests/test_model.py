@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from networks import HIDDEN, NGRAM_SIZE, SUMMARY, random_model
 
 import clutter
-from clutter import LABELS, Model, Page, features
+from clutter import LABELS, ClutterError, Model, Page, features
+from clutter.errors import EncodingError, HtmlError
 from clutter.markup import MARKUP_HASH_BITS
 from clutter.network import quantised, weight_shapes
 
@@ -195,3 +196,84 @@ def test_a_page_that_is_no_html_stops_the_others_only_when_its_turn_comes(small:
     assert [next(found).text for _ in range(2)] == ["one", "two"]
     with pytest.raises(ValueError, match="not HTML, but a PDF"):
         next(found)
+
+
+def test_pages_of_html_come_with_what_their_headers_say_of_the_encoding(small: Model) -> None:
+    word = "Bücher"
+    pages: list[tuple[str | bytes, str | None] | str | bytes] = [
+        (f"<p>{word}".encode("cp1252"), "windows-1252"),
+        (f"<p>{word}".encode(), None),
+        f"<p>{word}".encode(),
+        (f"<p>{word}", "latin-99"),  # of text that is read already no encoding is asked
+        f"<p>{word}",
+        (f"<p>{word}".encode("utf-16"), "utf-16"),
+    ]
+    found = list(small.label_html_many(pages))
+    assert [page.text for page in found] == [word] * 6
+    for page in found[1:]:
+        np.testing.assert_allclose(page.probabilities, found[0].probabilities, atol=1e-6)
+
+
+BAD_HTML: list[tuple[tuple[bytes, str | None], type[ClutterError], str]] = [
+    ((b"%PDF-1.7", None), HtmlError, "not HTML, but a PDF"),
+    ((b"\0\1\2", "utf-8"), HtmlError, "not HTML, but binary data"),
+    ((b"<p>words", "latin-99"), EncodingError, "unknown encoding: latin-99"),
+]
+
+
+def test_errors_come_in_the_place_of_their_pages_where_that_is_asked_for(small: Model) -> None:
+    pages: list[tuple[str | bytes, str | None]] = [("<p>first", None)]
+    for i, (bad, _, _) in enumerate(BAD_HTML):
+        pages += [bad, (f"<p>page {i}", None)]
+    found = list(small.label_html_many(pages, errors="return"))
+    assert [isinstance(one, Page) for one in found] == [True, False, True, False, True, False, True]
+    texts = [one.text for one in found if isinstance(one, Page)]
+    assert texts == ["first", "page 0", "page 1", "page 2"]
+    for error, (_, kind, reason) in zip(found[1::2], BAD_HTML, strict=True):
+        assert type(error) is kind
+        assert str(error) == reason
+
+
+@pytest.mark.parametrize(("bad", "kind", "reason"), BAD_HTML)
+def test_an_error_is_raised_when_its_turn_comes_where_nothing_else_is_said(
+    small: Model, bad: tuple[bytes, str | None], kind: type[ClutterError], reason: str
+) -> None:
+    for found in (
+        small.label_html_many(["<p>one", bad, "<p>two"]),
+        small.label_html_many(["<p>one", bad, "<p>two"], errors="raise"),
+    ):
+        assert next(found).text == "one"
+        with pytest.raises(kind, match=f"^{reason}$"):
+            next(found)
+    with pytest.raises(kind, match=f"^{reason}$"):
+        small.label_html(*bad)
+
+
+@pytest.mark.parametrize("wrong", ["ignore", "", None, True])
+def test_another_way_with_errors_is_refused_at_once(small: Model, wrong: Any) -> None:
+    def never() -> Iterator[str]:
+        raise AssertionError("no page is asked for")
+        yield ""
+
+    with pytest.raises(ValueError, match=f'errors is "raise" or "return", not {wrong!r}'):
+        small.label_html_many(never(), errors=wrong)
+
+
+def test_an_endless_stream_of_html_yields_as_it_goes(small: Model) -> None:
+    taken = 0
+
+    def endless() -> Iterator[str]:
+        nonlocal taken
+        for taken in itertools.count():
+            yield f"<p>Page {taken}" + "<p>some words of it" * 200
+
+    pages = small.label_html_many(endless())
+    assert taken == 0
+    for number, page in zip(range(100), pages, strict=False):
+        assert page.lines[0].text == f"Page {number}"
+    assert taken < 200
+
+
+def test_an_endless_stream_of_what_is_no_html_yields_too(small: Model) -> None:
+    errors = small.label_html_many(itertools.repeat(b"%PDF-1.7"), errors="return")
+    assert isinstance(next(errors), HtmlError)

@@ -18,6 +18,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from clutter import LABELS, Page, features
+from clutter.errors import CleaningError
+from clutter.page import keeps
 
 EXAMPLES = json.loads(Path(__file__).with_name("examples_clean.json").read_text("utf-8"))
 
@@ -68,6 +70,33 @@ def test_clean_text_holds_the_kept_lines(page: Page, threshold: float) -> None:
     kept = page.kept(threshold=threshold).tolist()
     expected = [line.text for line, keep in zip(page.lines, kept, strict=True) if keep]
     assert [line for line in page.clean(threshold=threshold).split("\n") if line] == expected
+
+
+@given(pages(), st.floats(0, 1), st.sets(st.sampled_from(LABELS)))
+def test_the_kept_lines_are_those_of_keeps_but_for_headlines_that_were_kept_before(
+    page: Page, threshold: float, keep: set[str]
+) -> None:
+    kept = page.kept(keep=keep, threshold=threshold)
+    alone = keeps(page.probabilities, keep, threshold)
+    seen: set[str] = set()
+    for line, is_kept, is_kept_alone in zip(page.lines, kept, alone, strict=True):
+        headline = line.text.strip().casefold() if line.label == "title" else None
+        assert is_kept == (is_kept_alone and headline not in seen)
+        if is_kept and headline is not None:
+            seen.add(headline)
+
+
+def test_keeps_is_a_sum_over_the_kept_labels_that_reaches_the_threshold() -> None:
+    rows = np.zeros((3, len(LABELS)), np.float32)
+    rows[:, LABELS.index("title")] = 0.25, 0.5, 0
+    rows[:, LABELS.index("body")] = 0.25, 0, 0.4
+    assert keeps(rows).tolist() == [True, True, False]
+    assert keeps(rows, ["title"]).tolist() == [False, True, False]
+    assert keeps(rows, "body", 0.4).tolist() == [False, False, True]
+    assert keeps(rows, [], 0).tolist() == [False] * 3
+    assert keeps(rows[:, :2], ["b"], 0.25, labels=("b", "t")).tolist() == [True, False, True]
+    with pytest.raises(CleaningError, match="unknown label 'junk'"):
+        keeps(rows, ["junk"])
 
 
 @given(pages())
