@@ -6,6 +6,7 @@ of a line never changes, and a line never gets a label that nobody gave to its t
 
 from __future__ import annotations
 
+import functools
 import gzip
 import json
 import random
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from corpus_beside import CORPORA, CORPUS, dev_pages, needs_corpus, standoff
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -34,11 +36,6 @@ from clutter.training.corpus import (
     read_views,
     standoff_row,
 )
-
-ROOT = Path(__file__).parent.parent
-CORPORA = ROOT / "labelled" / "corpora"
-CORPUS = ROOT.parent / "shared" / "corpus"
-
 
 # --- the hash of a line -------------------------------------------------------------
 
@@ -387,12 +384,13 @@ def test_a_row_that_is_no_page_is_refused(corpus: Path, gone: str) -> None:
 FILES = sorted(CORPORA.glob("*.jsonl"))
 
 
+@functools.cache
 def rows_of(file: Path) -> list[dict[str, Any]]:
     return [json.loads(row) for row in file.read_text("utf-8").split("\n")[:-1]]
 
 
 def test_there_are_stand_off_labels() -> None:
-    assert len(read_standoff([CORPORA])) == sum(len(rows_of(file)) for file in FILES) > 100
+    assert len(standoff()) == sum(len(rows_of(file)) for file in FILES) > 100
 
 
 @pytest.mark.parametrize("file", FILES, ids=[file.stem for file in FILES])
@@ -411,22 +409,22 @@ def test_stand_off_labels_are_hashes_and_labels_and_no_text(file: Path) -> None:
             assert label in (*LABELS, UNLABELLED)
 
 
-@pytest.mark.skipif(not CORPUS.is_dir(), reason="no corpus here")
+@needs_corpus
 @pytest.mark.parametrize("split", ["train", "dev"])
 def test_every_page_labelled_by_hand_joins_with_all_its_lines(split: str) -> None:
-    standoff = read_standoff([CORPORA])
     by_hand = {
         row["id"]
         for file in FILES
         for row in rows_of(file)
         if row["method"] == "hand" and row["split"] == split
     }
-    found = {page.name: page for page in read_pages(CORPUS, split, standoff)}
+    pages = dev_pages() if split == "dev" else read_pages(CORPUS, split, standoff())
+    found = {page.name: page for page in pages}
     assert by_hand
     assert by_hand <= found.keys()
     for name in by_hand:
         page = found[name]
         # lines without anything to see have no label
         filled = (features.split(["\n".join(page.lines)]).number - 1).tolist()
-        assert [page.labels[i] for i in filled] == [label for _, label in standoff[name]]
+        assert [page.labels[i] for i in filled] == [label for _, label in standoff()[name]]
         assert page.labels.count(UNLABELLED) == len(page.lines) - len(filled)

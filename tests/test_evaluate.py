@@ -8,19 +8,17 @@ that every number can be worked out on paper.
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
+from corpus_beside import dev_scores, needs_corpus
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scored import FIRST, GUESSES, SECOND, Answering, page, sure
 from sklearn.metrics import accuracy_score, confusion_matrix, precision_recall_fscore_support
 
-import clutter
 from clutter import LABELS
 from clutter.labelled import LabelledPage
-from clutter.training.corpus import read_pages, read_standoff
 from clutter.training.evaluate import Score, Scores, WorstPage, calibration_error, evaluate
 
 
@@ -260,15 +258,8 @@ def test_a_line_break_inside_a_line_is_refused(line: str) -> None:
         evaluate(Answering([]), [page("a.tsv", ("body", line))])
 
 
-AUTHORED = Path(__file__).parent.parent / "labelled" / "pages"
-
-
-CORPUS = AUTHORED.parent.parent.parent / "shared" / "corpus"
-
-
-@pytest.mark.skipif(not CORPUS.is_dir(), reason="no corpus here")
+@needs_corpus
 def test_the_model_is_better_than_keeping_everything_on_real_pages() -> None:
-    standoff = read_standoff([AUTHORED.parent / "corpora"])
-    scores = evaluate(clutter.load(), read_pages(CORPUS, "dev", standoff))
+    scores = dev_scores()
     assert scores.pages > 50
     assert scores.kept_by_characters.f1 > 0.9 > scores.keep_everything

@@ -9,17 +9,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from corpus_beside import CORPUS, ROOT, dev_pages, dev_scores, needs_corpus, standoff
 
 import clutter
 from clutter import LABELS, labelled
 from clutter.training import corpus
 from clutter.training.evaluate import evaluate
 
-ROOT = Path(__file__).resolve().parent.parent
-CORPUS = ROOT.parent / "shared" / "corpus"
 SEEDS = sorted((ROOT.parent / "shared" / "seeds").glob("*.tsv"))
-
-needs_corpus = pytest.mark.skipif(not CORPUS.is_dir(), reason="no corpus beside the repository")
 
 
 @pytest.fixture(scope="module")
@@ -35,9 +32,8 @@ def test_the_file_is_small_enough_to_ship(model: clutter.Model) -> None:
 
 
 @needs_corpus
-def test_whole_pages_of_unseen_sites(model: clutter.Model) -> None:
-    standoff = corpus.read_standoff([ROOT / "labelled" / "corpora"])
-    scores = evaluate(model, corpus.read_pages(CORPUS, "dev", standoff))
+def test_whole_pages_of_unseen_sites() -> None:
+    scores = dev_scores()
     assert scores.pages == 105
     assert scores.accuracy >= 0.88
     assert scores.macro_f1 >= 0.8
@@ -48,11 +44,9 @@ def test_whole_pages_of_unseen_sites(model: clutter.Model) -> None:
 
 @needs_corpus
 def test_the_same_pages_from_their_html(model: clutter.Model) -> None:
-    standoff = corpus.read_standoff([ROOT / "labelled" / "corpora"])
-    pages = corpus.read_pages(CORPUS, "dev", standoff)
     cuts = [
         cut
-        for cut in map(corpus.from_html, pages)
+        for cut in map(corpus.from_html, dev_pages())
         if cut and any(x in LABELS for x in cut[0].labels)
     ]
     recut, markup = zip(*cuts, strict=True)
@@ -65,8 +59,7 @@ def test_the_same_pages_from_their_html(model: clutter.Model) -> None:
 
 @needs_corpus
 def test_half_cleaned_views_of_unseen_sites(model: clutter.Model) -> None:
-    standoff = corpus.read_standoff([ROOT / "labelled" / "corpora"])
-    for view, pages in corpus.dev_views(CORPUS, standoff).items():
+    for view, pages in corpus.dev_views(CORPUS, standoff()).items():
         scores = evaluate(model, pages)
         floor = 0.965 if view == "wet" else 0.975
         assert scores.kept_by_characters.f1 >= max(floor, scores.keep_everything), view
