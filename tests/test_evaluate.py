@@ -171,7 +171,7 @@ ANSWERED = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(ANSWERED)
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.UndefinedMetricWarning")
 def test_scores_are_those_of_scikit_learn(lines: list[tuple[str, str, int]]) -> None:
@@ -196,7 +196,7 @@ def test_scores_are_those_of_scikit_learn(lines: list[tuple[str, str, int]]) -> 
         )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(ANSWERED, st.integers(1, 5))
 def test_what_holds_for_any_answers(lines: list[tuple[str, str, int]], size: int) -> None:
     true, guessed, _ = zip(*lines, strict=True)
