@@ -11,8 +11,8 @@ from __future__ import annotations
 import functools
 import itertools
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
@@ -32,7 +32,7 @@ from clutter.network import (
     sum_ngram_vectors,
 )
 from clutter.page import LABELS, Page
-from clutter.storage import html_file_of, read_model_file, shipped_model_file, write_model_file
+from clutter.storage import Content, read_model_file, shipped_model_file, write_model_file
 
 if TYPE_CHECKING:
     from clutter.html.lines import HtmlText
@@ -48,6 +48,9 @@ NETWORK_CHARACTERS = 65536
 BATCH_CHARACTERS = 1 << 17
 """Number of characters that ``label_many`` takes together."""
 
+_reading_html = threading.Lock()
+"""Held while a network for HTML is read, so that threads that share a model read it once."""
+
 
 class Model:
     """A labelling model. Threads may share it, because labelling does not change it.
@@ -58,8 +61,8 @@ class Model:
     what the model was trained on and how it scores. ``ngram_size`` is a multiple of 4;
     ``markup_size`` is 0 in a network for text only.
 
-    ``html`` is the model for pages of HTML, if there is a separate network for them. Its file is
-    in the same folder, NAME.html.safetensors, and is read at the first use.
+    ``html`` is the model for pages of HTML, if there is a separate network for them. It is in the
+    same file, and is read at the first use.
     """
 
     def __init__(
@@ -73,7 +76,7 @@ class Model:
         html: Model | None = None,
     ) -> None:
         self._html = html
-        self._html_file: Path | None = None
+        self._read_html: Callable[[], Content] | None = None
         self.ngram_vectors = ngram_vectors
         self.ngram_scale = ngram_scale
         self.markup_vectors = markup_vectors
@@ -86,14 +89,21 @@ class Model:
     @property
     def html(self) -> Model | None:
         """The model for pages of HTML; None if this one is for both. Raises ModelError or OSError
-        if its file cannot be used."""
-        if self._html is None and self._html_file is not None:
-            self._html = Model.load(self._html_file)
+        if the file cannot be used."""
+        if self._read_html is not None:
+            with _reading_html:
+                if self._read_html is not None:  # another thread may have been first
+                    self._html = Model._made_of(self._read_html())
+                    self._read_html = None
         return self._html
 
     @html.setter
     def html(self, html: Model | None) -> None:
-        self._html, self._html_file = html, None
+        self._html, self._read_html = html, None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What is copied or sent to another process: both networks, not the open file."""
+        return vars(self) | {"_html": self.html, "_read_html": None}
 
     def label(self, text: str) -> Page:
         """Label every non-blank line of a page. Raises TypeError for anything but a str."""
@@ -258,12 +268,25 @@ class Model:
         )
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the model to a ``.safetensors`` file, completely or not at all. If it has a network
-        for HTML, write that to a second file in the same folder. Raises OSError."""
-        if self.html is not None:
-            self.html.save(html_file_of(path))
-        else:  # or the HTML file of an older model would be read with this one
-            html_file_of(path).unlink(missing_ok=True)
+        """Write the model to one ``.safetensors`` file, completely or not at all: the network for
+        text and the one for HTML. Raises OSError; ModelError if the metadata is too long or the
+        network for HTML cannot be read."""
+        html = self.html
+        write_model_file(path, self._content(), None if html is None else html._content())
+
+    @staticmethod
+    def load(path: str | os.PathLike[str]) -> Model:
+        """Read a model file. Also reads the two files of a model of version 0.1.0.
+
+        Raises ModelError if the file is not a clutter model, is damaged, or has another
+        version of the format; OSError if it cannot be read.
+        """
+        text, read_html = read_model_file(path)
+        model = Model._made_of(text)
+        model._read_html = read_html
+        return model
+
+    def _content(self) -> Content:
         arrays = {
             "ngrams": self.ngram_vectors,
             "ngrams_scale": self.ngram_scale,
@@ -271,23 +294,15 @@ class Model:
             "marks_scale": self.markup_scale,
             **self.weights,
         }
-        write_model_file(path, arrays, self.metadata)
+        return arrays, self.metadata
 
     @staticmethod
-    def load(path: str | os.PathLike[str]) -> Model:
-        """Read a model file.
-
-        Raises ModelError if the file is not a clutter model, is damaged, or has another
-        version of the format; OSError if it cannot be read.
-        """
-        arrays, metadata = read_model_file(path)
+    def _made_of(content: Content) -> Model:
+        arrays, metadata = content
         ngrams, markup = (
             (arrays.pop(name), arrays.pop(f"{name}_scale")) for name in ("ngrams", "marks")
         )
-        model = Model(*ngrams, *markup, arrays, metadata)
-        if html_file_of(path).exists():
-            model._html_file = html_file_of(path)
-        return model
+        return Model(*ngrams, *markup, arrays, metadata)
 
 
 @functools.cache

@@ -1,16 +1,26 @@
-"""The model file: arrays and a header, checked when they are read.
+"""The model file: arrays and a header, checked before they are read.
 
 A model is one ``.safetensors`` file (never a pickle, which could run code). Its JSON header
-holds the settings, the labels and facts about the training. If a model has a network for HTML,
-this is in a second file in the same folder. A file that does not fit this version raises an
-error that says what is wrong, so it cannot give wrong results.
+holds the settings, the labels and facts about the training. The network for HTML, if there is
+one, is in the same file: its arrays have the prefix ``html.``, and they are read when HTML is
+first labelled. A file that does not fit this version raises an error that says what is wrong,
+so it cannot give wrong results.
+
+The first 8 bytes are the length of the header (https://github.com/huggingface/safetensors).
+The header says where each array is, so the sizes are known before any memory is used, and each
+network can be read alone.
 """
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+import stat
+import sys
+import weakref
+from collections.abc import Callable
+from dataclasses import dataclass
+from io import FileIO
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -22,22 +32,49 @@ from clutter import features
 from clutter.errors import ModelError
 from clutter.features import N_LINE_FEATURES
 from clutter.markup import MARKUP_FEATURE_NAMES, MARKUP_HASH_BITS
-from clutter.network import weight_shapes
+from clutter.network import BLOCKS, weight_shapes
 from clutter.page import LABELS
 
-FORMAT_VERSION = 2
-"""Version of the model file; other versions raise an error. Increase it with every change to the
-meaning of the arrays, so also with every change to what features.py computes."""
+FORMAT_VERSION = 3
+"""Version of the model file that is written. Increase it with every change to the meaning of the
+arrays, so also with every change to what features.py computes."""
+
+TWO_FILES_VERSION = 2
+"""The version of 0.1.0, which is read too: the network for HTML is a second file beside it."""
+
+HTML_PREFIX = "html."
+"""Before the names of the arrays of the network for HTML."""
+
+MAX_HEADER_BYTES = 1 << 20
+MAX_FILE_BYTES = 1 << 28
+"""No model is near these sizes (the shipped one: 7 KB and 10 MB). A larger file is something else,
+and is refused before it fills the memory."""
+
+LARGEST = 1e37
+"""A network is refused if a page could bring a number in it above this. Float32 ends at 3.4e38."""
+
+_MOST_HASHES = 1 << 20
+_LARGEST_FEATURE = float(1 << 20)
+"""More than a line can have: n-grams, or hashes of its markup; and more than a feature can be."""
+
+_DTYPES = {
+    "BOOL": "bool", "I8": "int8", "I16": "int16", "I32": "int32", "I64": "int64", "U8": "uint8",
+    "U16": "uint16", "U32": "uint32", "U64": "uint64", "F16": "float16", "F32": "float32",
+    "F64": "float64",
+}  # fmt: skip
+"""Names of the types of arrays: in the file, and in numpy."""
 
 Arrays = dict[str, NDArray[Any]]
+Content = tuple[Arrays, dict[str, Any]]
+"""The arrays of one network, and its metadata."""
 
 
-def write_model_file(
-    path: str | os.PathLike[str], arrays: Mapping[str, NDArray[Any]], metadata: Mapping[str, Any]
-) -> None:
-    """Write a model file, completely or not at all. Raises OSError."""
+def write_model_file(path: str | os.PathLike[str], text: Content, html: Content | None) -> None:
+    """Write a model file, completely or not at all: the network for text and the one for HTML, if
+    there is one. Raises ModelError if the metadata is too long, and OSError."""
     from clutter.files import replacing  # not needed for inference
 
+    arrays, metadata = text
     header = {
         "format": FORMAT_VERSION,
         "labels": list(LABELS),
@@ -45,51 +82,49 @@ def write_model_file(
         "about": metadata,
     }
     contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
-    text = json.dumps(header, ensure_ascii=False, sort_keys=True)
-    data = safetensors.numpy.save(contiguous, metadata={"clutter": text})
+    if html is not None:
+        arrays, header["html about"] = html
+        for name, array in arrays.items():
+            contiguous[HTML_PREFIX + name] = np.ascontiguousarray(array)
+    dumped = json.dumps(header, ensure_ascii=False, sort_keys=True)
+    data = safetensors.numpy.save(contiguous, metadata={"clutter": dumped})
+    if int.from_bytes(data[:8], "little") > MAX_HEADER_BYTES:
+        raise ModelError(f"{os.fspath(path)}: the metadata is longer than a model file can hold")
     with replacing(path) as file:
         file.write(data)
 
 
-def read_model_file(path: str | os.PathLike[str]) -> tuple[Arrays, dict[str, Any]]:
-    """The arrays and the metadata of a model file.
+def read_model_file(
+    path: str | os.PathLike[str],
+) -> tuple[Content, Callable[[], Content] | None]:
+    """The network for text, and a function that reads the one for HTML; None if there is none.
 
-    Raises ModelError if the file is not a clutter model, is damaged, or has another
-    version of the format; OSError if it cannot be read.
+    The function reads from the file that is open already, so what it returns belongs to this model
+    even if another file has this name by then. Both raise ModelError if the file is not a clutter
+    model, is damaged, or has another version of the format; OSError if it cannot be read.
     """
-    name = os.fspath(path)
-    data = Path(path).read_bytes()
+    model = _open(path)
     try:
-        arrays = safetensors.numpy.load(data)
-        # safetensors.numpy.load returns only the arrays. The header is JSON; its length
-        # is before it in 8 bytes, little-endian
-        length = int.from_bytes(data[:8], "little")
-        header = json.loads(json.loads(data[8 : 8 + length])["__metadata__"]["clutter"])
-        if not isinstance(header, dict):
-            raise TypeError("the header is not an object")
-    except (KeyError, TypeError):
-        raise ModelError(f"{name}: a safetensors file, but not a clutter model") from None
-    except Exception as error:  # damaged files raise many kinds of errors
-        raise ModelError(f"{name}: not a model file, or a damaged one ({error})") from None
-    if header.get("format") != FORMAT_VERSION:
-        raise ModelError(
-            f"{name}: format {header.get('format')!r}; this version reads format {FORMAT_VERSION}"
-        )
-    if header.get("features") != _feature_settings():
-        raise ModelError(f"{name}: made with other features than this version computes")
-    if header.get("labels") != list(LABELS):
-        raise ModelError(f"{name}: other labels than {', '.join(LABELS)}")
-    metadata = header.get("about")
-    if not isinstance(metadata, dict):
-        raise ModelError(f"{name}: the header does not say what the model is about")
-    _check_arrays(name, arrays)
-    return arrays, metadata
+        text = _read(model, model.text)
+    except BaseException:
+        model.file.close()
+        raise
+    html = model.html
+    if html is None:
+        model.file.close()
+        beside = _html_file_of(path)
+        if model.version == TWO_FILES_VERSION and beside.exists():
+            return text, lambda: _read_html_file(beside)
+        return text, None
 
+    def read_html() -> Content:
+        content = _read(model, html)
+        model.file.close()
+        return content
 
-def html_file_of(path: str | os.PathLike[str]) -> Path:
-    """The file of the network for HTML that belongs to this model file."""
-    file = Path(path)
-    return file.with_name(file.name.removesuffix(".safetensors") + ".html.safetensors")
+    # a model that is never asked about HTML closes its file when it is freed
+    weakref.finalize(read_html, model.file.close)
+    return text, read_html
 
 
 def shipped_model_file() -> Path:
@@ -97,6 +132,187 @@ def shipped_model_file() -> Path:
     here = Path(__file__).resolve().parent
     inside = here / "models" / "default.safetensors"
     return inside if inside.exists() else here.parent / "models" / "default.safetensors"
+
+
+def _html_file_of(path: str | os.PathLike[str]) -> Path:
+    """The second file of a model of 0.1.0: the network for HTML."""
+    file = Path(path)
+    return file.with_name(file.name.removesuffix(".safetensors") + ".html.safetensors")
+
+
+def _read_html_file(path: Path) -> Content:
+    model = _open(path)
+    with model.file:
+        if model.version != TWO_FILES_VERSION:
+            raise ModelError(
+                f"{path}: format {model.version}; beside a model of format {TWO_FILES_VERSION}, "
+                "it is the network for HTML and has the same format"
+            )
+        return _read(model, model.text)
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where an array is in the file, and what it is."""
+
+    dtype: str
+    shape: tuple[int, ...]
+    begin: int
+    size: int
+
+
+@dataclass(frozen=True)
+class _Network:
+    """The arrays of a network: their places. ``prefix`` is before their names in the file."""
+
+    prefix: str
+    places: dict[str, _Place]
+    metadata: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class _ModelFile:
+    """An open model file with a header that is fine. ``version`` is that of its format; ``state``
+    is what the system said of the file when it was opened."""
+
+    name: str
+    file: FileIO
+    state: tuple[int, int]
+    version: int
+    text: _Network
+    html: _Network | None
+
+
+def _open(path: str | os.PathLike[str]) -> _ModelFile:
+    """Open a model file and check all that its header says, before any array is read."""
+    name = os.fspath(path)
+    # a pipe without a writer would wait for one
+    file = FileIO(name, opener=lambda p, flags: os.open(p, flags | getattr(os, "O_NONBLOCK", 0)))
+    try:
+        status = os.fstat(file.fileno())
+        if not stat.S_ISREG(status.st_mode):
+            raise ModelError(f"{name}: a model is a regular file, not a pipe or a device")
+        header, places = _header(name, file, status.st_size)
+        version = header.get("format")
+        if type(version) is not int or version not in (TWO_FILES_VERSION, FORMAT_VERSION):
+            raise ModelError(
+                f"{name}: format {version!r}; this version reads formats {TWO_FILES_VERSION} and "
+                f"{FORMAT_VERSION}"
+            )
+        if header.get("features") != _feature_settings():
+            raise ModelError(f"{name}: made with other features than this version computes")
+        if header.get("labels") != list(LABELS):
+            raise ModelError(f"{name}: other labels than {', '.join(LABELS)}")
+        networks = {"": header.get("about")}
+        if version == FORMAT_VERSION and "html about" in header:
+            networks[HTML_PREFIX] = header["html about"]
+        found = []
+        for prefix, metadata in networks.items():
+            if not isinstance(metadata, dict):
+                raise ModelError(f"{name}: the header does not say what the model is about")
+            expected = _check_places(name, prefix, places)
+            found.append(
+                _Network(prefix, {key: places.pop(prefix + key) for key in expected}, metadata)
+            )
+        if places:
+            raise ModelError(f"{name}: array {min(places)!r} is not part of the format")
+    except BaseException:
+        file.close()
+        raise
+    state = (status.st_size, status.st_mtime_ns)
+    return _ModelFile(name, file, state, version, found[0], found[1] if found[1:] else None)
+
+
+def _header(name: str, file: FileIO, size: int) -> tuple[dict[str, Any], dict[str, _Place]]:
+    """What the header of the file says of the model, and of its arrays. ``size`` is the number of
+    bytes of the file."""
+    try:
+        length = int.from_bytes(_bytes_at(file, 0, 8), "little")
+        if size < 8 + length:
+            raise ValueError(f"{size} bytes, too few for its header")
+        if length > MAX_HEADER_BYTES:
+            raise ValueError(f"a header of {length} bytes")
+        if size > MAX_FILE_BYTES:
+            raise ValueError(f"{size} bytes, too many for a model")
+        entries = json.loads(_bytes_at(file, 8, length).decode())
+        described = entries.pop("__metadata__", {})
+        places = _places(entries, 8 + length, size)
+        if not isinstance(described, dict) or "clutter" not in described:
+            raise KeyError("clutter")
+        header = json.loads(described["clutter"])
+        if not isinstance(header, dict):
+            raise KeyError("clutter")
+    except KeyError:
+        raise ModelError(f"{name}: a safetensors file, but not a clutter model") from None
+    except (AttributeError, TypeError, ValueError, RecursionError) as error:
+        raise ModelError(f"{name}: not a model file, or a damaged one ({error})") from None
+    return header, places
+
+
+def _places(entries: dict[str, Any], begin: int, size: int) -> dict[str, _Place]:
+    """The places of the arrays. Raises ValueError unless they fill the file from ``begin`` to
+    ``size`` without gaps."""
+    places = {}
+    for array, entry in entries.items():
+        if not isinstance(entry, dict) or not {"dtype", "shape", "data_offsets"} <= entry.keys():
+            raise ValueError(f"array {array!r} has no place")
+        dtype, shape, offsets = entry["dtype"], entry["shape"], entry["data_offsets"]
+        numbers = [*shape, *offsets]
+        if dtype not in _DTYPES or len(offsets) != 2:
+            raise ValueError(f"array {array!r} has a place that cannot be read")
+        if not all(type(number) is int and number >= 0 for number in numbers):
+            raise ValueError(f"array {array!r} has a size that is not a number")
+        places[array] = _Place(
+            _DTYPES[dtype], tuple(shape), begin + offsets[0], offsets[1] - offsets[0]
+        )
+    end = begin
+    for array, place in sorted(places.items(), key=lambda item: (item[1].begin, item[1].size)):
+        expected = np.dtype(place.dtype).itemsize
+        for length in place.shape:
+            expected = min(expected * length, size + 1)  # no long products of absurd numbers
+        if place.begin != end or place.size != expected:
+            raise ValueError(f"array {array!r} is not where the header says")
+        end += place.size
+    if end != size:
+        raise ValueError(f"{size} bytes, but its header says {end}")
+    return places
+
+
+def _bytes_at(file: FileIO, begin: int, size: int) -> bytes:
+    """``size`` bytes from ``begin`` on. Raises ValueError if the file ends before."""
+    if sys.platform == "win32":
+        file.seek(begin)
+        data = file.read(size)
+    else:  # without a position: after a fork, processes share the one of the open file
+        data = os.pread(file.fileno(), size, begin)
+    if len(data) != size:
+        raise ValueError("it ends too early")
+    return data
+
+
+def _read(model: _ModelFile, network: _Network) -> Content:
+    """The arrays of a network and its metadata."""
+    status = os.fstat(model.file.fileno())
+    if (status.st_size, status.st_mtime_ns) != model.state:
+        raise ModelError(f"{model.name}: the file has changed since it was loaded; load it again")
+    arrays: Arrays = {}
+    for array, place in network.places.items():
+        try:
+            data = _bytes_at(model.file, place.begin, place.size)
+        except ValueError as error:
+            raise ModelError(f"{model.name}: a damaged model file ({error})") from None
+        # a copy, because an array over bytes cannot be changed
+        arrays[array] = np.frombuffer(data, place.dtype).reshape(place.shape).copy()
+        if place.dtype == "float32" and not np.isfinite(arrays[array]).all():
+            raise ModelError(
+                f"{model.name}: array {network.prefix + array!r} holds numbers that are not finite"
+            )
+    if not _largest_number(arrays) < LARGEST:  # also true for NaN
+        kind = "HTML" if network.prefix else "text"
+        raise ModelError(
+            f"{model.name}: the weights of the network for {kind} are too large to compute with"
+        )
+    return arrays, network.metadata
 
 
 def _feature_settings() -> dict[str, Any]:
@@ -109,16 +325,19 @@ def _feature_settings() -> dict[str, Any]:
     }
 
 
-def _check_arrays(name: str, arrays: Arrays) -> None:
+def _check_places(name: str, prefix: str, places: dict[str, _Place]) -> list[str]:
+    """Check type and shape of every array of a network, and return their names."""
+
     def size(array: str, axis: int) -> int:
-        return arrays[array].shape[axis] if arrays[array].ndim > axis else 0
+        shape = places[prefix + array].shape
+        return shape[axis] if len(shape) > axis else 0
 
     def refuse(array: str, reason: str) -> NoReturn:
-        raise ModelError(f"{name}: array {array!r} {reason}")
+        raise ModelError(f"{name}: array {prefix + array!r} {reason}")
 
     tables = ["ngrams", "ngrams_scale", "marks", "marks_scale"]
     for array in [*weight_shapes(0, 0, 0, 0, 0), "shape_mean", "shape_scale", *tables]:
-        if array not in arrays:
+        if prefix + array not in places:
             refuse(array, "is missing")
     ngram_size, hidden, summary = size("ngrams", 1), size("in_w", 1), size("mean0_u", 1)
     if ngram_size % 4:
@@ -129,12 +348,41 @@ def _check_arrays(name: str, arrays: Arrays) -> None:
     shapes |= {"shape_mean": (N_LINE_FEATURES,), "shape_scale": (N_LINE_FEATURES,)}
     shapes |= {"ngrams": (1 << features.BUCKET_BITS, ngram_size), "ngrams_scale": (ngram_size,)}
     for array, shape in shapes.items():
-        actual_shape, actual_dtype = arrays[array].shape, arrays[array].dtype
-        dtype = np.dtype(np.int8 if array in ("ngrams", "marks") else np.float32)
-        if actual_shape != shape or actual_dtype != dtype:
-            refuse(array, f"is {actual_dtype} {actual_shape}, not {dtype} {shape}")
-        if not np.isfinite(arrays[array]).all():
-            refuse(array, "holds numbers that are not finite")
-    extra = sorted(set(arrays) - set(shapes))
-    if extra:
-        refuse(extra[0], "is not part of the format")
+        place = places[prefix + array]
+        dtype = "int8" if array in ("ngrams", "marks") else "float32"
+        if place.shape != shape or place.dtype != dtype:
+            refuse(array, f"is {place.dtype} {place.shape}, not {dtype} {shape}")
+    for array, length in (("ngrams", ngram_size), ("in_w", hidden), ("mean0_u", summary)):
+        if length == 0:
+            refuse(array, "is empty")
+    return list(shapes)
+
+
+def _largest_number(arrays: Arrays) -> float:
+    """An upper bound for the numbers that any page can bring in this network: the largest input
+    goes through all layers, with the absolute values of the weights. NaN or infinity if it is
+    beyond float64."""
+    size = {
+        name: np.abs(array.astype(np.float64)) for name, array in arrays.items() if array.ndim == 1
+    }
+
+    def layer(weights: str, x: NDArray[np.float64], bias: str) -> NDArray[np.float64]:
+        out: NDArray[np.float64] = x @ np.abs(arrays[weights]).astype(np.float64) + size[bias]
+        return out
+
+    with np.errstate(all="ignore"):
+        sums = [128 * _MOST_HASHES * size[f"{table}_scale"] for table in ("ngrams", "marks")]
+        scaled = (_LARGEST_FEATURE + size["shape_mean"]) * size["shape_scale"]
+        ngrams, markup = (total / np.sqrt(_MOST_HASHES) for total in sums)
+        x = [ngrams, np.full(N_LINE_FEATURES, 5.0)]
+        if markup.size:
+            x += [markup, np.full(len(MARKUP_FEATURE_NAMES) + 1, _LARGEST_FEATURE)]
+        h = layer("in_w", np.concatenate(x), "in_b")
+        for kind, i in BLOCKS:
+            if kind == "conv":
+                h = h + layer(f"conv{i}_w", np.tile(h, 3), f"conv{i}_b")
+            else:
+                means = np.tile(layer(f"mean{i}_u", h, f"mean{i}_c"), 2)
+                h = h + layer(f"mean{i}_w", means, f"mean{i}_b")
+        scores = 2 * layer("out_w", h, "out_b")
+        return float(np.concatenate([*sums, scaled, h, scores]).max())

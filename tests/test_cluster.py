@@ -212,9 +212,7 @@ def test_a_model_may_be_sent_along(spark: Any, folder: Path, expected: list[Row]
 
     model = clutter.load()
     model.save("my.safetensors")
-    for name in ("my.safetensors", "my.html.safetensors"):
-        if Path(name).exists():
-            spark.sparkContext.addFile(str(folder / name))
+    spark.sparkContext.addFile(str(folder / "my.safetensors"))
 
     def clean(batches: Iterator[Any]) -> Iterator[Any]:
         options = CleanOptions(html_field="content", model=SparkFiles.get("my.safetensors"))

@@ -25,8 +25,8 @@ def model() -> clutter.Model:
 
 
 def test_the_file_is_small_enough_to_ship(model: clutter.Model) -> None:
-    for name in ("default.safetensors", "default.html.safetensors"):
-        assert (ROOT / "models" / name).stat().st_size <= 10e6
+    [file] = (ROOT / "models").iterdir()
+    assert file.stat().st_size <= 11e6
     assert model.metadata["labelled_lines"] > 10_000
     assert 0 < model.metadata["held_out_by_site"]["macro_f1"] < 1
 

@@ -84,28 +84,6 @@ def test_a_failed_save_leaves_what_was_there(small: Model, tmp_path: Path) -> No
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_a_network_for_html_lies_in_a_file_beside(small: Model, tmp_path: Path) -> None:
-    file = tmp_path / "mine.safetensors"
-    both = random_model(1)
-    both.html = small
-    both.save(file)
-    assert {path.name for path in tmp_path.iterdir()} == {file.name, "mine.html.safetensors"}
-    model = Model.load(file)
-    html, text = "<h1>A headline</h1><p class=a>Words.", "A headline\nWords."
-    for asked, answer in (
-        (model.label(text), both.label(text)),
-        (model.label_html(html), small.label_html(html)),
-    ):
-        np.testing.assert_array_equal(asked.probabilities, answer.probabilities)
-    random_model(2).save(file)
-    assert list(tmp_path.iterdir()) == [file]
-    assert Model.load(file).html is None
-    both.save(file)
-    (tmp_path / "mine.html.safetensors").write_bytes(b"")
-    with pytest.raises(ModelError, match=r"mine\.html\.safetensors"):
-        Model.load(file).label_html(html)
-
-
 def test_a_missing_file_is_an_os_error(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         clutter.load(tmp_path / "none.safetensors")
@@ -133,8 +111,8 @@ def rewritten(
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        (lambda h: h.update(format=3), "format 3; this version reads format 2"),
-        (lambda h: h.pop("format"), "format None; this version reads format 2"),
+        (lambda h: h.update(format=4), "format 4; this version reads formats 2 and 3"),
+        (lambda h: h.pop("format"), "format None; this version reads formats 2 and 3"),
         (lambda h: h.update(labels=[]), "other labels than body, title"),
         (lambda h: h.update(labels="body"), "other labels than"),
         (lambda h: h.update(labels=[1, 2]), "other labels than"),

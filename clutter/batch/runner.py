@@ -100,6 +100,8 @@ def run(
     record that fails; ModelError, OSError (a full disk), MissingLibraryError. The work done
     before an error is saved.
     """
+    # report a bad model now, once, and before its bytes are read for the settings
+    _ = load_model(options).html
     settings = _settings(inputs, options, pattern) | {"by site": by_site}
     try:
         return _run(inputs, output, options, settings, jobs, strict, progress)
@@ -119,7 +121,6 @@ def _run(
     is_folder = os.path.isdir(output) or output_ending(output) is None
     suffix = ".md" if options.format == "markdown" else ".txt"
     run = RunDirectory(plan_output(output, inputs, suffix, is_folder=is_folder))
-    _ = load_model(options).html  # report a bad model now, once
     with run.locked(), _ending_by_exception():
         checkpoint = run.load(settings)
         if checkpoint is None:
