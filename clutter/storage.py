@@ -16,7 +16,6 @@ from __future__ import annotations
 import json
 import os
 import stat
-import sys
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -278,15 +277,21 @@ def _places(entries: dict[str, Any], begin: int, size: int) -> dict[str, _Place]
     return places
 
 
-def _bytes_at(file: FileIO, begin: int, size: int) -> bytes:
-    """``size`` bytes from ``begin`` on. Raises ValueError if the file ends before."""
-    if sys.platform == "win32":
+def _fill(buffer: memoryview, file: FileIO, begin: int) -> None:
+    """Fill the buffer with the bytes of the file from ``begin`` on. Raises ValueError if it ends
+    too early."""
+    if hasattr(os, "preadv"):  # after a fork, processes share the position in an open file
+        size = os.preadv(file.fileno(), [buffer], begin)
+    else:
         file.seek(begin)
-        data = file.read(size)
-    else:  # without a position: after a fork, processes share the one of the open file
-        data = os.pread(file.fileno(), size, begin)
-    if len(data) != size:
+        size = file.readinto(buffer)
+    if size != len(buffer):
         raise ValueError("it ends too early")
+
+
+def _bytes_at(file: FileIO, begin: int, size: int) -> bytearray:
+    data = bytearray(size)
+    _fill(memoryview(data), file, begin)
     return data
 
 
@@ -297,12 +302,12 @@ def _read(model: _ModelFile, network: _Network) -> Content:
         raise ModelError(f"{model.name}: the file has changed since it was loaded; load it again")
     arrays: Arrays = {}
     for array, place in network.places.items():
-        try:
-            data = _bytes_at(model.file, place.begin, place.size)
-        except ValueError as error:
-            raise ModelError(f"{model.name}: a damaged model file ({error})") from None
-        # a copy, because an array over bytes cannot be changed
-        arrays[array] = np.frombuffer(data, place.dtype).reshape(place.shape).copy()
+        arrays[array] = np.empty(place.shape, place.dtype)
+        if place.size:
+            try:
+                _fill(arrays[array].data.cast("B"), model.file, place.begin)
+            except ValueError as error:
+                raise ModelError(f"{model.name}: a damaged model file ({error})") from None
         if place.dtype == "float32" and not np.isfinite(arrays[array]).all():
             raise ModelError(
                 f"{model.name}: array {network.prefix + array!r} holds numbers that are not finite"
