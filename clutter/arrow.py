@@ -20,7 +20,6 @@ from clutter.cleaning import Content, clean_many, count
 from clutter.errors import CleaningError, import_library
 from clutter.options import DEFAULT, CleanOptions
 from clutter.text import site_of
-from clutter.threads import one_thread
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -126,9 +125,7 @@ def clean_batch(
     gives them. Raises CleaningError if no column holds the page."""
     schema = cleaned_schema(batch.schema, options)
     source = page_column(batch.schema, options)
-    # engines start a process for each core, and not all of them limit numpy to one thread
-    with one_thread():
-        pages = clean_many(contents(batch, options), options, repetition)
+    pages = clean_many(contents(batch, options), options, repetition)
     rows = [{"error": page} if isinstance(page, str) else page.fields() for page in pages]
     columns = batch.columns
     del columns[source]

@@ -24,7 +24,6 @@ from datatrove.utils.typeshelper import StatHints
 from clutter.cleaning import Content, clean_many, count
 from clutter.options import CleanOptions
 from clutter.page import KEPT, THRESHOLD
-from clutter.threads import one_thread
 
 BATCH_DOCUMENTS = 64
 """Number of documents that are cleaned together."""
@@ -100,9 +99,7 @@ class CleanPages(PipelineStep):  # type: ignore[misc]  # datatrove has no types
         unchanged, or None."""
         is_html = self.options.html_field is not None
         contents = [Content(document.text, is_html) for document in documents]
-        # many tasks run on one machine, each in its own process
-        with one_thread():
-            pages = clean_many(contents, self.options)
+        pages = clean_many(contents, self.options)
         reasons: list[str | None] = []
         for document, page in zip(documents, pages, strict=True):
             for key, value in count([page]).items():

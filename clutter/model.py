@@ -33,6 +33,7 @@ from clutter.network import (
 )
 from clutter.page import LABELS, Page
 from clutter.storage import Content, read_model_file, shipped_model_file, write_model_file
+from clutter.threads import one_thread
 
 if TYPE_CHECKING:
     from clutter.html.lines import HtmlText
@@ -256,7 +257,9 @@ class Model:
         """Probabilities (lines, labels) of the labels of these lines."""
         line_features = features.features(lines)
         x = self._input(line_features, markup)
-        return forward(self.weights, x, Layout(line_features.sections))
+        layout = Layout(line_features.sections)
+        with one_thread():
+            return forward(self.weights, x, layout)
 
     def _input(self, lines: Features, markup: Markup | None) -> Floats:
         ngram_vectors = sum_ngram_vectors(self._packed, self.ngram_scale, lines)

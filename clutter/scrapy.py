@@ -26,7 +26,6 @@ from scrapy.item import Item
 from clutter.cleaning import Content, clean_many, count
 from clutter.errors import CleaningError
 from clutter.options import CleanOptions
-from clutter.threads import one_thread
 
 if TYPE_CHECKING:
     from scrapy import Spider
@@ -95,10 +94,8 @@ class CleanPipeline:
             kind = type(data).__name__
             raise CleaningError(f"the field {source!r} holds a {kind}; a page is a str or bytes")
         gained, moved = _places(adapter, source, self.options)
-        # for one page, several threads of the linear algebra are slower than one
-        with one_thread():
-            content = Content(data, self.options.is_html(source))
-            (answer,) = clean_many([content], self.options)
+        content = Content(data, self.options.is_html(source))
+        (answer,) = clean_many([content], self.options)
         for name, number in count([answer]).items():
             self.stats.inc_value(f"clutter/{name}", number)
         if isinstance(item, dict | Item):

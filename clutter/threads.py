@@ -8,7 +8,9 @@ Numpy from PyPI computes with OpenBLAS, which has one number of threads for the 
 (also in its function ``openblas_set_num_threads_local``). So it is 1 while any thread is in a
 block of :func:`one_thread`, and what it was before when the last one has left. A large product
 that another thread starts meanwhile is computed with one thread: more slowly, with the same
-result.
+result. A program that changes the number in one thread, and later sets it back to what it read,
+while another thread labels, may read this 1: the number is then 1 in the end, as with any two
+parts of a program that do so (threadpoolctl has the same limit).
 """
 
 from __future__ import annotations

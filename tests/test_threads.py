@@ -12,9 +12,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
-from clutter import threads
+import clutter
+from clutter import model, threads
+from clutter.network import forward
 from clutter.threads import one_thread
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -203,3 +206,58 @@ def test_without_a_known_library_nothing_happens(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(threads, "_controller", lambda: None)
     with one_thread():
         pass
+
+
+# labelling
+
+TEXT = "\n".join(f"Line {i} of a page that is long enough to be shared out." for i in range(400))
+
+
+def test_labelling_computes_with_one_thread_and_leaves_the_number_as_it_was(
+    blas: threads._OpenBlas, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    during = []
+
+    def watched(*arguments: Any) -> Any:
+        during.append(blas.get())
+        return forward(*arguments)
+
+    monkeypatch.setattr(model, "forward", watched)
+    clutter.load().label(TEXT)
+    clutter.load().label_html(f"<p>{TEXT}")
+    assert during == [1, 1]
+    assert blas.get() == 2
+
+
+def test_labelling_that_fails_leaves_the_number_as_it_was(
+    blas: threads._OpenBlas, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(*_: Any) -> Any:
+        raise MemoryError
+
+    monkeypatch.setattr(model, "forward", failing)
+    with pytest.raises(MemoryError):
+        clutter.load().label(TEXT)
+    assert blas.get() == 2
+
+
+def test_two_threads_label_while_a_third_multiplies_and_all_results_are_right(
+    blas: threads._OpenBlas,
+) -> None:
+    shipped = clutter.load()
+    expected = shipped.label(TEXT).probabilities
+    matrix = np.random.default_rng(0).normal(size=(300, 300))
+    product = matrix @ matrix
+    running = True
+
+    def label(_: int) -> None:
+        while running:
+            np.testing.assert_array_equal(shipped.label(TEXT).probabilities, expected)
+
+    with ThreadPoolExecutor(2) as pool:
+        results = pool.map(label, range(2))
+        for _ in range(20):
+            np.testing.assert_allclose(matrix @ matrix, product)
+        running = False
+        list(results)
+    assert blas.get() == 2

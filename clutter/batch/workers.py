@@ -20,7 +20,6 @@ from typing import Any, Protocol, TypeVar
 from clutter.batch.tasks import Result, Task, Work
 from clutter.errors import WorkersError
 from clutter.options import CleanOptions
-from clutter.threads import one_thread
 
 AHEAD = 8
 """Steps in progress, in addition to four per process. While one step takes long, the other
@@ -43,9 +42,7 @@ def run_serial(
 ) -> Generator[tuple[S, Result]]:
     """Each step and its result, in order, computed in this process."""
     for step in steps:
-        with one_thread():
-            result = work(step.task, options, folder) if step.task else Result()
-        yield step, result
+        yield step, work(step.task, options, folder) if step.task else Result()
 
 
 def run_parallel(
