@@ -161,12 +161,12 @@ def test_a_block_costs_less_than_20_microseconds(blas: threads._OpenBlas) -> Non
     with one_thread():
         pass
     times = []
-    for _ in range(20):
+    for _ in range(200):
         begin = time.perf_counter()
-        for _ in range(50):
+        for _ in range(20):
             with one_thread():
                 pass
-        times.append((time.perf_counter() - begin) / 50)
+        times.append((time.perf_counter() - begin) / 20)
     assert min(times) < 20e-6
 
 
