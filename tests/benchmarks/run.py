@@ -20,6 +20,7 @@ from typing import Any
 import common
 
 import clutter
+from clutter.threads import one_thread
 
 ROUNDS = 7
 PAIRS = 11
@@ -104,6 +105,19 @@ def measure_start(pages: common.Pages, folder: Path) -> None:
     print(f"  {statistics.median(common.ratios(*taken.values())):.2f} times (median of the pairs)")
 
 
+def measure_threads() -> None:
+    """What it costs to keep the linear algebra to one thread for the time of a page."""
+    blocks = 20_000
+
+    def enter() -> None:
+        for _ in range(blocks):
+            with one_thread():
+                pass
+
+    cost = statistics.median(common.seconds(enter) for _ in range(ROUNDS)) / blocks
+    print(f"One thread for the linear algebra: {cost * 1e6:.1f} microseconds a page")
+
+
 def measure_memory(size: float) -> None:
     """Run stream.py on ``size`` megabytes of pages."""
     print(f"Memory while {size:.0f} MB of pages stream through label_many", flush=True)
@@ -127,6 +141,7 @@ def main() -> None:
     pages = common.read_pages(SPEED_MB)
     with tempfile.TemporaryDirectory() as folder:
         measure_start(pages, Path(folder))
+        measure_threads()
         measure_speed(pages, Path(folder))
 
 
