@@ -7,8 +7,10 @@ if it were complete. With :func:`replacing`, a file gets its name only when it i
 from __future__ import annotations
 
 import contextlib
+import errno
 import itertools
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -47,11 +49,11 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
 
     If the block raises, an existing file at ``path`` does not change. Raises OSError.
     """
-    target = Path(os.path.realpath(path))
-    if target.exists() and not target.is_file():
+    if os.path.exists(path) and not os.path.isfile(path):
         with open(path, "wb") as file:  # a device or a pipe: nothing to replace
             yield file
         return
+    target = Path(os.path.realpath(path))
     # a short name, since the target's name may have the maximal length already
     partial = target.with_name(f".clutter-{os.getpid()}-{next(_serial)}.part")
     try:
@@ -66,3 +68,20 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
         raise
     finally:
         partial.unlink(missing_ok=True)
+
+
+def move(source: str | os.PathLike[str], target: str | os.PathLike[str]) -> None:
+    """Give a complete file its final name, also if that is on another disk. What is there is
+    replaced; if it is a link, what it points to. Raises OSError."""
+    real = os.path.realpath(target)
+    is_special = os.path.exists(real) and not os.path.isfile(real)  # replacing() writes to those
+    try:
+        if not is_special:
+            os.replace(source, real)
+            return
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+    with open(source, "rb") as file, replacing(real) as copy:
+        shutil.copyfileobj(file, copy)
+    os.unlink(source)

@@ -7,6 +7,7 @@ output of another page. This module reads no pages, and it keeps no list of file
 
 from __future__ import annotations
 
+import contextlib
 import fnmatch
 import functools
 import hashlib
@@ -110,26 +111,55 @@ def needs_folder(paths: Sequence[str], output: str) -> bool:
 
 
 def plan_output(output: str, paths: Sequence[str], suffix: str, *, is_folder: bool) -> Output:
-    """Where the output for these arguments goes.
+    """Where the output for these arguments goes. A link is followed, so that what it points to is
+    written, and everything that is written beside it is on the same disk.
 
-    Raises InputError if the output folder is a file, or is in an input folder.
+    Raises InputError if the output folder is a file, or is in an input folder, or if an input is
+    in the work folder of this output.
     """
+    _real_folder.cache_clear()  # links may have changed since the last command
+    real = Path(os.path.realpath(output))
     if is_folder:
         if os.path.exists(output) and not os.path.isdir(output):
             raise InputError(f"{printable(output)}: a file, but several pages need a folder")
-        real = Path(os.path.realpath(output))
+        around = set(map(identity, (real, *real.parents)))
         for path in paths:
-            if os.path.isdir(path) and real.is_relative_to(os.path.realpath(path)):
+            if os.path.isdir(path) and identity(path) in around:
                 raise InputError(
                     f"{printable(output)}: lies inside the input folder {printable(path)}"
                 )
-    return Output(Path(output), is_folder, suffix)
+    work = work_folder(output, is_folder)
+    for path in paths if work.exists() else ():
+        inside = Path(os.path.realpath(path))
+        if path != STANDARD_INPUT and identity(work) in map(identity, (inside, *inside.parents)):
+            raise InputError(
+                f"{printable(path)}: lies in {printable(str(work))}, which a run to "
+                f"{printable(output)} deletes; write to another place"
+            )
+    return Output(real if _leads_elsewhere(output) else Path(output), is_folder, suffix)
+
+
+def work_folder(output: str | os.PathLike[str], is_folder: bool) -> Path:
+    """The folder of a run's unfinished work, on the disk of its output."""
+    real = Path(os.path.realpath(output))
+    return real / ".unfinished" if is_folder else real.with_name(real.name + ".unfinished")
+
+
+def _leads_elsewhere(output: str) -> bool:
+    """Whether an output lies in another folder than its name says: it is a link to a file, or its
+    name goes up (..) from a folder that is a link."""
+    if os.path.exists(output) and not os.path.isfile(output):
+        return False  # a folder; or a device or a pipe, whose real path cannot always be opened
+    above = os.path.split(output)[0]
+    is_up_from_link = os.path.realpath(above) != os.path.realpath(os.path.abspath(above))
+    return os.path.islink(output) or is_up_from_link
 
 
 def check_collisions(
     files: Callable[[], Iterable[InputFile]], output: Output, scratch: Path
 ) -> None:
-    """Check that no output is also an input, and that no two inputs have the same output.
+    """Check that no output is also an input, and that no two inputs have the same output. Files
+    are compared by what they are, not by their names: see ``identity``.
 
     ``files`` returns the input files, every time it is called. ``scratch`` is a folder for
     temporary files: the names of a million files are not kept in memory; their hashes are sorted
@@ -137,14 +167,15 @@ def check_collisions(
 
     Raises InputError for such an output; OSError.
     """
+    #    _real_folder.cache_clear()
     if not output.is_folder:
-        if output.path.is_file() and _identity(output.path) in map(_identity_of, files()):
+        if output.path.is_file() and identity(output.path) in map(_identity_of, files()):
             raise InputError(f"{printable(str(output.path))}: is the input too; {_ELSEWHERE[0]}")
         return
     hashes = scratch / "hashes"
     with open(hashes, "wb") as stream:
         for file in files():
-            stream.write(_identity_of(file) + _identity(output.path_of(file)))
+            stream.write(_identity_of(file) + identity(output.path_of(file)))
     duplicates = set()
     for keys in keys_by_top_bits(hashes, scratch):
         keys.sort()
@@ -154,27 +185,41 @@ def check_collisions(
         return
     inputs = {_identity_of(file) for file in files()}
     for target in map(output.path_of, files()):
-        identity = _identity(target)
-        if identity in duplicates and identity in inputs:
+        key = identity(target)
+        if key in duplicates and key in inputs:
             raise InputError(f"{printable(str(target))}: is the input too; {_ELSEWHERE[1]}")
-        if identity in duplicates:
+        if key in duplicates:
             raise InputError(f"{printable(str(target))}: two pages would be written here")
 
 
 _ELSEWHERE = ("write to another file", "write to another folder")
 
 
+def identity(path: str | os.PathLike[str]) -> bytes:
+    """Eight bytes that are the same for all names of a file.
+
+    A file that exists is known by its device and its number there (inode): hard links, symbolic
+    links and names in other case, on disks that take them for the same, all have these. A file
+    that does not exist yet is known by its real path.
+    """
+    key = b""
+    with contextlib.suppress(OSError):
+        status = os.stat(path)
+        if status.st_ino:  # some network disks number no files
+            key = b"%d %d" % (status.st_dev, status.st_ino)
+    if not key:
+        folder, name = os.path.split(os.path.join(os.getcwd(), path))
+        is_link = os.path.islink(path)
+        key = os.fsencode(
+            os.path.realpath(path) if is_link else os.path.join(_real_folder(folder), name)
+        )
+    return hashlib.blake2b(key, digest_size=8).digest()
+
+
 def _identity_of(file: InputFile) -> bytes:
-    return _identity(file.path)
-
-
-def _identity(path: str | os.PathLike[str]) -> bytes:
-    """A hash of eight bytes, the same for all names of a file."""
-    folder, name = os.path.split(os.path.abspath(path))
-    real = os.path.join(_real_folder(folder), name)
-    if os.path.islink(real):
-        real = os.path.realpath(real)
-    return hashlib.blake2b(os.fsencode(real), digest_size=8).digest()
+    return (
+        hashlib.blake2b(digest_size=8).digest() if file.is_standard_input else identity(file.path)
+    )
 
 
 @functools.lru_cache(1024)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
 import pytest
 
-from clutter.files import files_below, replacing
+from clutter.files import files_below, move, replacing
 
 
 def test_files_come_by_path_from_a_folder_and_below(tmp_path: Path) -> None:
@@ -68,3 +69,47 @@ def test_errors_of_writing_name_the_file_that_was_asked_for(tmp_path: Path) -> N
     missing = tmp_path / "no" / "such.txt"
     with pytest.raises(FileNotFoundError, match=r"such\.txt"), replacing(missing):
         pass
+
+
+def test_a_pipe_that_a_link_leads_to_is_written_to(tmp_path: Path) -> None:
+    ends = os.pipe()
+    with replacing(f"/dev/fd/{ends[1]}") as file:
+        file.write(b"through")
+    assert os.read(ends[0], 100) == b"through"
+    for end in ends:
+        os.close(end)
+
+
+def test_a_file_that_moves_keeps_links_and_writes_to_devices(tmp_path: Path) -> None:
+    source, target, link = tmp_path / "new", tmp_path / "a.txt", tmp_path / "link.txt"
+    link.symlink_to(target)
+    for content in (b"one", b"two"):  # first the link leads nowhere
+        source.write_bytes(content)
+        move(source, link)
+        assert link.is_symlink()
+        assert target.read_bytes() == content
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    source.write_bytes(b"through")
+    move(source, pipe)
+    assert os.read(reader, 100) == b"through"
+    os.close(reader)
+    assert sorted(os.listdir(tmp_path)) == ["a.txt", "link.txt", "pipe"]
+
+
+def test_a_file_moves_to_another_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rename = os.replace
+    source, target = tmp_path / "new", tmp_path / "a.txt"
+
+    def from_other_disk(old: Path, new: Path) -> None:
+        if old == source:
+            raise OSError(errno.EXDEV, "Invalid cross-device link")
+        rename(old, new)
+
+    source.write_bytes(b"new")
+    target.write_bytes(b"old")
+    monkeypatch.setattr(os, "replace", from_other_disk)
+    move(source, target)
+    assert target.read_bytes() == b"new"
+    assert os.listdir(tmp_path) == ["a.txt"]

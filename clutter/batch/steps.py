@@ -20,7 +20,7 @@ from clutter.errors import BatchError
 from clutter.files import replacing
 from clutter.formats import OUTPUT_ENDINGS, PAGE_FILES, base, format_of, output_ending
 from clutter.options import CleanOptions
-from clutter.plan import InputFile, check_collisions, find_inputs
+from clutter.plan import InputFile, check_collisions, find_inputs, identity
 
 
 @dataclass(frozen=True)
@@ -52,11 +52,13 @@ def list_files(
     BatchError if this output cannot hold them.
     """
     output = run.output
-    own = {os.path.realpath(path) for path in (output.path, run.errors)}
-    own_names = {os.path.basename(path) for path in own}
+    own = (
+        {identity(run.errors)} if output.is_folder else {*map(identity, (output.path, run.errors))}
+    )
+    own_names = {os.path.basename(os.path.realpath(path)) for path in (output.path, run.errors)}
 
     def is_own(path: str) -> bool:  # a file of this run or of an earlier one
-        if os.path.basename(path) in own_names and os.path.realpath(path) in own:
+        if os.path.basename(path) in own_names and identity(path) in own:
             return True
         return run.work.name in path.split(os.sep)
 
@@ -70,11 +72,13 @@ def list_files(
                 if not (is_page or run.existed) and output.path.suffix:
                     endings = ", ".join(OUTPUT_ENDINGS)
                     raise BatchError(f"{output.path}: records go to {endings}, or to a folder")
-            elif os.path.realpath(file.path) in own:
-                raise BatchError(f"{file.name}: is the input too; write to another file")
+            if identity(file.path) in own:
+                where = "folder" if output.is_folder else "file"
+                raise BatchError(f"{file.name}: is the input too; write to another {where}")
             total += file.size
-            row = [os.path.abspath(file.path), file.name, file.place, file.size]
-            listing.write(json.dumps(row).encode() + b"\n")
+            # not abspath, which takes "link/.." for nothing
+            path = os.path.join(os.getcwd(), file.path)
+            listing.write(json.dumps([path, file.name, file.place, file.size]).encode() + b"\n")
     if output.is_folder:
         check_collisions(lambda: (file for file, _ in run.files()), output, run.work)
     return total

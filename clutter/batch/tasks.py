@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from clutter.cleaning import Cleaned, text_of
+from clutter.files import move
 from clutter.formats import output_format_of
 from clutter.formats.base import Chunk, Format
 from clutter.options import CleanOptions
@@ -80,9 +81,14 @@ def _write_text(target: Path, page: Cleaned, options: CleanOptions, folder: str)
     a killed run leaves no partial file in the output."""
     partial = Path(folder, f"text-{os.getpid()}")
     # escape the rare character that an encoding reads but cannot write
-    partial.write_bytes(page.file.encode(options.encoding or "utf-8", "backslashreplace"))
+    data = page.file.encode(options.encoding or "utf-8", "backslashreplace")
     try:
-        partial.replace(target)
+        partial.write_bytes(data)
+    except OSError as error:
+        error.filename = os.fspath(target)  # the name that the caller knows
+        raise
+    try:
+        move(partial, target)
     except FileNotFoundError:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        partial.replace(target)
+        Path(os.path.realpath(target)).parent.mkdir(parents=True, exist_ok=True)
+        move(partial, target)
