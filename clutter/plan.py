@@ -18,11 +18,15 @@ from pathlib import Path
 
 from clutter.errors import InputError
 from clutter.files import files_below
-from clutter.formats import KNOWN_ENDINGS, PAGE_FILES, format_of, output_name
+from clutter.formats import KNOWN_ENDINGS, OUTPUT_ENDINGS, PAGE_FILES, format_of, output_name
 from clutter.keys import keys_by_top_bits
 from clutter.text import printable
 
 STANDARD_INPUT = "-"
+
+_FILE_ENDINGS = (*KNOWN_ENDINGS, ".md", ".tsv", ".csv", ".json", ".xml", ".gz", ".zst", ".zip")
+"""Endings of names that a user means as a file. No folder is made with such a name, unless the
+name ends in a slash."""
 
 
 @dataclass(frozen=True)
@@ -45,11 +49,12 @@ class InputFile:
 class Output:
     """Where output goes: all of it to the file ``path``, or one file for each input file to the
     folder ``path``, with the folders of the input. ``suffix`` is the ending of the output files
-    of pages."""
+    of pages. ``has_slash`` is whether the name was given with a slash at its end."""
 
     path: Path
     is_folder: bool
     suffix: str
+    has_slash: bool = False
 
     def path_of(self, file: InputFile) -> Path:
         """The output file of an input file."""
@@ -106,37 +111,61 @@ def find_inputs(
 
 def needs_folder(paths: Sequence[str], output: str) -> bool:
     """Whether the output of a command that writes one file per page is a folder: for several
-    pages, for a folder of pages, and if ``output`` is an existing folder."""
-    return len(paths) > 1 or any(map(os.path.isdir, (*paths, output)))
+    pages, for a folder of pages, and if ``output`` is an existing folder or ends in a slash."""
+    return len(paths) > 1 or any(map(os.path.isdir, (*paths, output))) or _has_slash(output)
+
+
+def _has_slash(output: str) -> bool:
+    return os.path.basename(output) in ("", os.curdir, os.pardir)
 
 
 def plan_output(output: str, paths: Sequence[str], suffix: str, *, is_folder: bool) -> Output:
     """Where the output for these arguments goes. A link is followed, so that what it points to is
     written, and everything that is written beside it is on the same disk.
 
-    Raises InputError if the output folder is a file, or is in an input folder, or if an input is
-    in the work folder of this output.
+    Raises InputError if the output has no name, if it is a folder and must be a file or the other
+    way round, if it is in an input folder, or if an input is in the work folder of this output.
     """
+    if not output:
+        raise InputError("the name of the output is empty")
     _real_folder.cache_clear()  # links may have changed since the last command
-    real = Path(os.path.realpath(output))
+    path = os.fspath(Path(output))  # without the slash
     if is_folder:
-        if os.path.exists(output) and not os.path.isdir(output):
-            raise InputError(f"{printable(output)}: a file, but several pages need a folder")
-        around = set(map(identity, (real, *real.parents)))
-        for path in paths:
-            if os.path.isdir(path) and identity(path) in around:
-                raise InputError(
-                    f"{printable(output)}: lies inside the input folder {printable(path)}"
-                )
-    work = work_folder(output, is_folder)
-    for path in paths if work.exists() else ():
-        inside = Path(os.path.realpath(path))
-        if path != STANDARD_INPUT and identity(work) in map(identity, (inside, *inside.parents)):
+        _check_folder(output, paths, suffix)
+    elif os.path.isdir(path) or _has_slash(output):
+        example = printable(os.path.join(path, f"pages{suffix}"))
+        raise InputError(f"{printable(output)}: a folder, but all goes to one file: {example}")
+    work = work_folder(path, is_folder)
+    for source in paths if work.exists() else ():
+        inside = Path(os.path.realpath(source))
+        if source != STANDARD_INPUT and identity(work) in map(identity, (inside, *inside.parents)):
             raise InputError(
-                f"{printable(path)}: lies in {printable(str(work))}, which a run to "
+                f"{printable(source)}: lies in {printable(str(work))}, which a run to "
                 f"{printable(output)} deletes; write to another place"
             )
-    return Output(real if _leads_elsewhere(output) else Path(output), is_folder, suffix)
+    where = os.path.realpath(path) if _leads_elsewhere(path) else path
+    return Output(Path(where), is_folder, suffix, _has_slash(output))
+
+
+def _check_folder(output: str, paths: Sequence[str], suffix: str) -> None:
+    name, path = printable(output), os.fspath(Path(output))
+    if os.path.exists(path) and not os.path.isdir(path):
+        reason = "this name is that of" if _has_slash(output) else "several pages need"
+        raise InputError(f"{name}: a file, but {reason} a folder")
+    endings = [end for end in _FILE_ENDINGS if path.lower().endswith(end)]
+    if endings and not os.path.isdir(path) and not _has_slash(output):
+        stem = printable(path[: -max(map(len, endings))])
+        if suffix == ".tsv":
+            raise InputError(f"{name}: labelled files go to a folder: for example {stem}/")
+        raise InputError(
+            f"{name}: records go to {', '.join(OUTPUT_ENDINGS)}, several pages to a folder: "
+            f"for example {stem}.jsonl or {stem}/"
+        )
+    real = Path(os.path.realpath(path))
+    around = set(map(identity, (real, *real.parents)))
+    for source in paths:
+        if os.path.isdir(source) and identity(source) in around:
+            raise InputError(f"{name}: lies inside the input folder {printable(source)}")
 
 
 def work_folder(output: str | os.PathLike[str], is_folder: bool) -> Path:
@@ -184,12 +213,28 @@ def check_collisions(
     if not duplicates:
         return
     inputs = {_identity_of(file) for file in files()}
-    for target in map(output.path_of, files()):
+    first: dict[bytes, InputFile] = {}
+    for file in files():
+        target = output.path_of(file)
         key = identity(target)
-        if key in duplicates and key in inputs:
+        if key not in duplicates:
+            continue
+        if key in inputs:
             raise InputError(f"{printable(str(target))}: is the input too; {_ELSEWHERE[1]}")
-        if key in duplicates:
-            raise InputError(f"{printable(str(target))}: two pages would be written here")
+        if key in first:
+            raise InputError(f"{printable(str(target))}: {_both(first[key], file)}")
+        first[key] = file
+
+
+def _both(one: InputFile, two: InputFile) -> str:
+    """The message about two inputs with the same output, and the way out."""
+    if _identity_of(one) == _identity_of(two):
+        way_out = "give it once"
+    elif os.path.dirname(one.path) == os.path.dirname(two.path):
+        way_out = "give one of them another output (-o)"
+    else:
+        way_out = "give their parent folder, or one of them another output (-o)"
+    return f"two pages would be written here, {one.name} and {two.name}; {way_out}"
 
 
 _ELSEWHERE = ("write to another file", "write to another folder")

@@ -366,7 +366,10 @@ def test_color_asked_for_comes_also_in_a_pipe(run: Run, monkeypatch: pytest.Monk
         (["clean", "pages", "-o", "page.txt"], "page.txt: a file, but several pages need a folder"),
         (["clean", "pages", "page.txt", "-o", "out"], "page.txt: two pages would be written here"),
         (["clean", "page.txt", "-o", "no/such.txt"], "no/such.txt: No such file"),
-        (["label", "page.txt", "--format", "html", "-o", "empty"], "empty: Is a directory"),
+        (
+            ["label", "page.txt", "--format", "html", "-o", "empty"],
+            "empty: a folder, but all goes to one file: ",
+        ),
         (["label", "page.txt", "--format", "xml"], "invalid choice: 'xml'"),
         (["label", "latin.txt", "--format", "html", "-o", "out.html"], "latin.txt: not UTF-8"),
         (["train", "page.txt"], "the following arguments are required: -o"),

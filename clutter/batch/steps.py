@@ -69,7 +69,8 @@ def list_files(
                 is_page = format_of(file.name) is PAGE_FILES
                 if options.lines and is_page:
                     raise BatchError("lines need an output of records: .jsonl or .parquet")
-                if not (is_page or run.existed) and output.path.suffix:
+                is_meant = run.existed or output.has_slash or not output.path.suffix
+                if not (is_page or is_meant):
                     endings = ", ".join(OUTPUT_ENDINGS)
                     raise BatchError(f"{output.path}: records go to {endings}, or to a folder")
             if identity(file.path) in own:

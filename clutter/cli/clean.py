@@ -86,7 +86,7 @@ HTML needs turbohtml, WARC fastwarc, Parquet and .zst pyarrow
         metavar="OUT",
         help="where to write (default: standard output). For one page: a file. For many pages: a "
         "file of records (.jsonl, .jsonl.gz, .jsonl.zst, .parquet), or a folder, which gets the "
-        "same subfolders and file names as the input",
+        "same subfolders and file names as the input. A name that ends in / is a folder",
     )
     parser.add_argument(
         "--keep",

@@ -31,7 +31,10 @@ from clutter.plan import (
 )
 from clutter.text import decoded, plural, utf8
 
-FORMATS = ("text", "tsv", "jsonl", "color", "html")
+ENDINGS = {"text": ".txt", "tsv": ".tsv", "jsonl": ".jsonl", "color": ".txt", "html": ".html"}
+"""The usual endings of files in each format."""
+
+FORMATS = tuple(ENDINGS)
 
 LabelledFile = tuple[InputFile, Page]
 
@@ -68,8 +71,8 @@ plain label. Train on the corrected files with: clutter train mine/ --base defau
         "-o",
         dest="output",
         metavar="OUT",
-        help="the file to write (default: standard output). With tsv and several pages it is a "
-        "folder, with one file per page",
+        help="the file to write (default: standard output). With tsv, a folder that exists, or a "
+        "name that ends in /, gets one file per page; several pages need one",
     )
 
 
@@ -83,7 +86,7 @@ def run(args: argparse.Namespace) -> int:
     if args.output is not None:
         # with tsv, each page has its own file
         is_folder = form == "tsv" and needs_folder(paths, args.output)
-        output = plan_output(args.output, paths, ".tsv", is_folder=is_folder)
+        output = plan_output(args.output, paths, ENDINGS[form], is_folder=is_folder)
         with tempfile.TemporaryDirectory() as scratch:
             check_collisions(lambda: files, output, Path(scratch))
     model = load(args.model)
