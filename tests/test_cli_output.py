@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from clutter import cli
+from clutter import batch, cli
+from clutter.errors import InputError
 
 Run = Callable[..., tuple[int, bytes, str]]
 
@@ -134,3 +135,120 @@ def test_the_parent_folder_is_a_way_out(run: Run) -> None:
     assert run(*CLEAN, "in/one/a.txt", "in/two/a.txt", "-o", "out")[0] == 2
     assert run(*CLEAN, "in", "-o", "out")[0] == 0
     assert contents("out") == {os.path.join(x, "a.txt"): f"{x}\n".encode() for x in ("one", "two")}
+
+
+# over what is there
+
+
+def test_labelled_files_that_are_there_stay_and_the_others_are_written(run: Run) -> None:
+    write({f"in/{name}.txt": f"{name}\n" for name in ("a", "b", "c", "d", "e")})
+    write({"mine/b.tsv": "body\tcorrected\n", "mine/d.tsv": "body\tcorrected\n", "mine/e.tsv": ""})
+    # the page of a file that stays is not read: it could not be
+    write({"in/b.txt": b"caf\xe9"})
+    status, out, err = run(*LABEL, *(f"in/{x}.txt" for x in "abcde"), "-o", "mine/")
+    assert (status, out) == (0, b"")
+    assert err == (
+        "mine/b.tsv: is there already, left as it is\n"
+        "mine/d.tsv: is there already, left as it is\n"
+        "3 files written, 2 left as they are (--force overwrites them)\n"
+    )
+    found = contents("mine")
+    assert sorted(found) == ["a.tsv", "b.tsv", "c.tsv", "d.tsv", "e.tsv"]
+    assert found["b.tsv"] == found["d.tsv"] == b"body\tcorrected\n"
+    assert found["a.tsv"].endswith(b"\ta\n\n")
+    assert found["e.tsv"].endswith(b"\te\n\n")  # it was empty: nothing is lost
+
+
+def test_labelled_files_are_overwritten_if_that_is_asked_for(run: Run) -> None:
+    write({"in/a.txt": "a\n", "mine/a.tsv": "body\tcorrected\n"})
+    assert run(*LABEL, "in", "-o", "mine", "--force") == (0, b"", "")
+    assert contents("mine")["a.tsv"].endswith(b"\ta\n\n")
+
+
+def test_one_page_that_is_labelled_into_a_folder_stays_too(run: Run) -> None:
+    write({"a.txt": "a\n", "mine/a.tsv": "body\tcorrected\n"})
+    assert run(*LABEL, "a.txt", "-o", "mine/") == (
+        0,
+        b"",
+        "mine/a.tsv: is there already, left as it is\n"
+        "0 files written, 1 left as it is (--force overwrites it)\n",
+    )
+    assert contents("mine") == {"a.tsv": b"body\tcorrected\n"}
+
+
+def test_of_many_files_that_stay_twenty_are_named(run: Run) -> None:
+    for i in range(23):
+        write({f"in/{i:02}.txt": "a\n", f"mine/{i:02}.tsv": "body\ta\n"})
+    _, _, err = run(*LABEL, "in", "-o", "mine")
+    lines = err.splitlines()
+    assert lines[19:] == [
+        "mine/19.tsv: is there already, left as it is",
+        "and 3 more",
+        "0 files written, 23 left as they are (--force overwrites them)",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("command", "output"),
+    [
+        ((*CLEAN, "in/a.txt"), "out.txt"),
+        ((*CLEAN, "in/a.txt"), "out/"),
+        ((*LABEL, "in/a.txt"), "out.tsv"),
+        (("label", "in", "--format", "jsonl"), "out.jsonl"),
+        (("label", "in", "--format", "html"), "out.html"),
+        (("label", "in/a.txt", "--format", "text"), "out.txt"),
+    ],
+)
+def test_a_file_that_is_there_is_overwritten_by_the_same_content_only(
+    run: Run, command: tuple[str, ...], output: str
+) -> None:
+    write({"in/a.txt": "one\ntwo\n", "in/b.txt": "three\n"})
+    command = (*command, "-o", output)
+    assert run(*command) == (0, b"", "")
+    (target,) = [path for path in [Path(output), Path(output, "a.txt")] if path.is_file()]
+    made = target.read_bytes()
+    assert run(*command) == (0, b"", "")
+    for other in (b"mine", made[:-1], made + b"and a note\n", made[:-2] + b"x\n"):
+        target.write_bytes(other)
+        assert run(*command) == (
+            2,
+            b"",
+            f"clutter: {target}: is there already; --force overwrites it\n",
+        )
+        assert target.read_bytes() == other
+        assert run(*command, "--force") == (0, b"", "")
+        assert target.read_bytes() == made
+    target.write_bytes(b"")
+    assert run(*command) == (0, b"", "")
+    assert target.read_bytes() == made
+    assert sorted(contents()) == sorted(["in/a.txt", "in/b.txt", str(target)])
+
+
+@pytest.mark.parametrize("command", [CLEAN, LABEL])
+def test_devices_and_pipes_are_written_to(run: Run, command: tuple[str, ...]) -> None:
+    write({"a.txt": "one\n"})
+    assert run(*command, "a.txt", "-o", os.devnull) == (0, b"", "")
+    os.mkfifo("pipe")
+    reader = os.open("pipe", os.O_RDONLY | os.O_NONBLOCK)
+    assert run(*command, "a.txt", "-o", "pipe") == (0, b"", "")
+    assert os.read(reader, 100).rstrip().endswith(b"one")
+    os.close(reader)
+
+
+@pytest.mark.parametrize("command", [CLEAN, LABEL])
+def test_force_without_a_file_to_overwrite_is_refused(run: Run, command: tuple[str, ...]) -> None:
+    assert run(*command, "--force") == (2, b"", "clutter: --force does nothing without -o\n")
+
+
+def test_a_run_hears_whether_it_may_overwrite(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    write({"in/a.txt": "one\n"})
+    seen = []
+
+    def run_batch(*args: object, **options: object) -> None:
+        seen.append(options["force"])
+        raise InputError("enough")
+
+    monkeypatch.setattr(batch, "run", run_batch)
+    run(*CLEAN, "in", "-o", "out")
+    run(*CLEAN, "in", "-o", "out", "--force")
+    assert seen == [False, True]

@@ -85,6 +85,7 @@ def run(
     strict: bool = False,
     by_site: bool = False,
     progress: bool = False,
+    force: bool = False,
 ) -> Summary:
     """Clean files and folders of pages and of records, or continue an interrupted run.
 

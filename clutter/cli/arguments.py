@@ -70,6 +70,21 @@ def add_jobs(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_force(parser: argparse.ArgumentParser, default: str) -> None:
+    """Add the choice to overwrite. ``default`` is the help text of what is done without it."""
+    parser.add_argument(
+        "--force",
+        action="store_true",
+        help=f"overwrite the output if it is there already (default: {default})",
+    )
+
+
+def check_force(args: argparse.Namespace) -> None:
+    """Raises InputError for --force without a file to overwrite."""
+    if args.force and args.output is None:
+        raise InputError("--force does nothing without -o")
+
+
 def label_list(value: str) -> tuple[str, ...]:
     """Labels separated by commas. Raises ArgumentTypeError if there is none."""
     labels = tuple(label.strip() for label in value.split(",") if label.strip())

@@ -15,11 +15,18 @@ from collections import Counter
 from pathlib import Path
 
 from clutter.cleaning import clean_many, count, load_model
-from clutter.cli.arguments import add_jobs, add_pages, describe, label_list, probability
+from clutter.cli.arguments import (
+    add_force,
+    add_jobs,
+    add_pages,
+    check_force,
+    describe,
+    label_list,
+    probability,
+)
 from clutter.cli.messages import hint, inform, logged, write_out
-from clutter.cli.pages import heading, prepared, read_content
+from clutter.cli.pages import heading, prepared, read_content, writing
 from clutter.errors import InputError
-from clutter.files import replacing
 from clutter.formats import PAGE_FILES, base, format_of, output_ending
 from clutter.options import CleanOptions
 from clutter.page import KEPT, LABELS
@@ -88,6 +95,7 @@ HTML needs turbohtml, WARC fastwarc, Parquet and .zst pyarrow
         "file of records (.jsonl, .jsonl.gz, .jsonl.zst, .parquet), or a folder, which gets the "
         "same subfolders and file names as the input. A name that ends in / is a folder",
     )
+    add_force(parser, "for one page, stop with an error")
     parser.add_argument(
         "--keep",
         type=label_list,
@@ -155,6 +163,7 @@ HTML needs turbohtml, WARC fastwarc, Parquet and .zst pyarrow
 
 def run(args: argparse.Namespace) -> int:
     """Clean one page, print several pages, or start a run. Returns the exit status."""
+    check_force(args)
     options = CleanOptions(
         model=args.model,
         keep=args.keep,
@@ -183,7 +192,7 @@ def run(args: argparse.Namespace) -> int:
         output = plan_output(args.output, paths, suffix, is_folder=is_folder)
         with tempfile.TemporaryDirectory() as scratch:
             check_collisions(lambda: files, output, Path(scratch))
-    _clean_pages(files, output, options)
+    _clean_pages(files, output, options, force=args.force)
     return 0
 
 
@@ -202,6 +211,7 @@ def _start_run(paths: list[str], options: CleanOptions, args: argparse.Namespace
                 pattern=args.pattern,
                 strict=args.strict,
                 by_site=args.by_site,
+                force=args.force,
                 progress=True,
             )
         except KeyboardInterrupt:
@@ -213,7 +223,9 @@ def _start_run(paths: list[str], options: CleanOptions, args: argparse.Namespace
     return 0
 
 
-def _clean_pages(files: list[InputFile], output: Output | None, options: CleanOptions) -> None:
+def _clean_pages(
+    files: list[InputFile], output: Output | None, options: CleanOptions, *, force: bool
+) -> None:
     """Clean pages and write them to ``output``, or to standard output if it is None."""
     load_model(options)  # report a bad model before anything is read
     # escape the rare character that an encoding reads but cannot write, also in file names
@@ -227,8 +239,8 @@ def _clean_pages(files: list[InputFile], output: Output | None, options: CleanOp
             if isinstance(page, str):
                 raise InputError(f"{file.name}: {page}")
             if output is not None:
-                with replacing(prepared(output, file)) as stream:
-                    stream.write(encoder.encode(page.file))
+                with writing(prepared(output, file), force=force) as write:
+                    write(encoder.encode(page.file))
             else:
                 name = heading(file, first=number == 0) if len(files) > 1 else ""
                 write_out(encoder.encode(name + page.file))

@@ -14,27 +14,37 @@ from pathlib import Path
 from clutter import labelled
 from clutter.cleaning import Content
 from clutter.cli import render
-from clutter.cli.arguments import add_pages, describe
-from clutter.cli.messages import hint, write_out
-from clutter.cli.pages import heading, page_name, prepared, read_content
+from clutter.cli.arguments import add_force, add_pages, check_force, describe
+from clutter.cli.messages import hint, inform, write_out
+from clutter.cli.pages import (
+    heading,
+    is_taken,
+    page_name,
+    prepared,
+    read_content,
+    writing,
+)
 from clutter.errors import ClutterError, DecodingError, InputError
-from clutter.files import replacing
 from clutter.model import Model, load
 from clutter.page import Page
 from clutter.plan import (
     STANDARD_INPUT,
     InputFile,
+    Output,
     check_collisions,
     find_inputs,
     needs_folder,
     plan_output,
 )
-from clutter.text import decoded, plural, utf8
+from clutter.text import decoded, plural, printable, utf8
 
 ENDINGS = {"text": ".txt", "tsv": ".tsv", "jsonl": ".jsonl", "color": ".txt", "html": ".html"}
 """The usual endings of files in each format."""
 
 FORMATS = tuple(ENDINGS)
+
+MOST_NAMED = 20
+"""So many files that are left as they are get a line each."""
 
 LabelledFile = tuple[InputFile, Page]
 
@@ -57,7 +67,8 @@ examples:
 
 In a labelled file, a label that the model is not sure of is marked with its confidence,
 for example nav?0.43. Such a line counts as unlabelled until you replace the mark with a
-plain label. Train on the corrected files with: clutter train mine/ --base default ...""",
+plain label. Train on the corrected files with: clutter train mine/ --base default ...
+Labelled files that are there already stay as they are, and their pages are not read.""",
     )
     add_pages(parser)
     parser.add_argument(
@@ -74,10 +85,15 @@ plain label. Train on the corrected files with: clutter train mine/ --base defau
         help="the file to write (default: standard output). With tsv, a folder that exists, or a "
         "name that ends in /, gets one file per page; several pages need one",
     )
+    add_force(
+        parser,
+        "in a folder, a file that is there stays as it is; for one file, stop with an error",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     """Label the pages and print or write the result. Returns the exit status."""
+    check_force(args)
     paths = args.paths or [STANDARD_INPUT]
     in_terminal = args.output is None and sys.stdout.isatty()
     form = args.format or ("color" if in_terminal else "tsv")
@@ -89,6 +105,9 @@ def run(args: argparse.Namespace) -> int:
         output = plan_output(args.output, paths, ENDINGS[form], is_folder=is_folder)
         with tempfile.TemporaryDirectory() as scratch:
             check_collisions(lambda: files, output, Path(scratch))
+    total = len(files)
+    if output is not None and output.is_folder and not args.force:
+        files = _without_those_there(files, output)
     model = load(args.model)
     lines = 0
 
@@ -104,13 +123,37 @@ def run(args: argparse.Namespace) -> int:
     elif form == "tsv":
         for file, page in pages():
             target = prepared(output, file)
-            labelled.write(_to_correct(file, page, target.parent), target)
+            with writing(target, force=args.force) as write:
+                write(utf8(labelled.format_page(_to_correct(file, page, target.parent))))
     else:
-        with replacing(output.path) as stream:
+        with writing(output.path, force=args.force) as write:
             for piece in _rendered(form, pages(), len(files) > 1):
-                stream.write(utf8(piece))
+                write(utf8(piece))
+    if total > len(files):
+        left = total - len(files)
+        them = (
+            "it is (--force overwrites it)" if left == 1 else "they are (--force overwrites them)"
+        )
+        inform(f"{plural(len(files), 'file')} written, {left:,} left as {them}")
     hint(f"{plural(len(files), 'page')}, {plural(lines, 'line')}")
     return 0
+
+
+def _without_those_there(files: list[InputFile], output: Output) -> list[InputFile]:
+    """The files whose output is not there yet. Says which are: they may be corrected by hand."""
+    wanted = []
+    left = 0
+    for file in files:
+        target = output.path_of(file)
+        if not is_taken(target):
+            wanted.append(file)
+            continue
+        left += 1
+        if left <= MOST_NAMED:
+            inform(f"{printable(str(target))}: is there already, left as it is")
+    if left > MOST_NAMED:
+        inform(f"and {left - MOST_NAMED:,} more")
+    return wanted
 
 
 def _labelled_pages(

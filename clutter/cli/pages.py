@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from clutter.cleaning import Content
 from clutter.cli.messages import hint
 from clutter.errors import InputError, ReadError
+from clutter.files import replacing
 from clutter.formats.pages import is_like_html, read_page
 from clutter.plan import InputFile, Output
+from clutter.text import printable
 
 
 def read_content(file: InputFile) -> Content:
@@ -44,3 +48,31 @@ def prepared(output: Output, file: InputFile) -> Path:
     if output.is_folder:
         target.parent.mkdir(parents=True, exist_ok=True)
     return target
+
+
+def is_taken(path: Path) -> bool:
+    """Whether there is a file with content. Devices and pipes are there to be written to."""
+    return path.is_file() and path.stat().st_size > 0
+
+
+@contextlib.contextmanager
+def writing(path: Path, *, force: bool) -> Iterator[Callable[[bytes], object]]:
+    """A context manager: a function that writes bytes to a file, which appears whole or not at all.
+
+    Unless ``force`` is set, a file that is there is not overwritten: what would be written is
+    compared with it. Raises InputError at the first difference; OSError.
+    """
+    if force or not is_taken(path):
+        with replacing(path) as file:
+            yield file.write
+        return
+    refusal = InputError(f"{printable(str(path))}: is there already; --force overwrites it")
+    with open(path, "rb") as present:
+
+        def compare(data: bytes) -> None:
+            if present.read(len(data)) != data:
+                raise refusal
+
+        yield compare
+        if present.read(1):
+            raise refusal
