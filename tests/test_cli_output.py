@@ -252,3 +252,57 @@ def test_a_run_hears_whether_it_may_overwrite(run: Run, monkeypatch: pytest.Monk
     run(*CLEAN, "in", "-o", "out")
     run(*CLEAN, "in", "-o", "out", "--force")
     assert seen == [False, True]
+
+
+# options that would do nothing
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--html", "content"],
+        ["--text", "body"],
+        ["--text", ""],
+        ["--lines"],
+        ["--pattern", "*.asp"],
+        ["--by-site"],
+        ["--jobs", "1"],
+        ["--strict"],
+        ["--lines", "--by-site"],
+    ],
+    ids=" ".join,
+)
+@pytest.mark.parametrize("place", [["a.txt"], ["in"], ["a.txt", "-o", "out.txt"], []])
+def test_without_a_run_the_options_of_runs_are_refused(
+    run: Run, options: list[str], place: list[str]
+) -> None:
+    write({"in/a.txt": "one\n", "a.txt": "one\n"})
+    names = ", ".join(option for option in options if option.startswith("--"))
+    reason = "only for many pages or for records, with -o"
+    assert run("clean", *place, *options) == (2, b"", f"clutter: {names}: {reason}\n")
+    assert not Path("out.txt").exists()
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (["r.jsonl", "--pattern", "*"], "--pattern: only for folders; every PATH is a file"),
+        (["a.txt", "--pattern", "*"], "--pattern: only for folders; every PATH is a file"),
+        (["a.txt", "b.html", "--text", "x"], "--text: only for records; every PATH is a page"),
+        (["a.txt", "--html", "x"], "--html: only for records; every PATH is a page"),
+    ],
+)
+def test_in_a_run_options_that_no_input_needs_are_refused(
+    run: Run, args: list[str], message: str
+) -> None:
+    write({"r.jsonl": '{"text": "one"}\n', "a.txt": "one\n", "b.html": "<p>two"})
+    assert run("clean", *args, "-o", "out.jsonl") == (2, b"", f"clutter: {message}\n")
+    assert not Path("out.jsonl").exists()
+
+
+def test_in_a_run_the_options_of_runs_are_used(run: Run) -> None:
+    write({"in/r.jsonl": '{"body": "one"}\n', "in/a.asp": "two", "in/b.txt": "three"})
+    options = ["--text", "body", "--lines", "--pattern", "*.jsonl", "--by-site", "--jobs", "1"]
+    status, _, err = run(*CLEAN, "in", "-o", "out.jsonl", "--strict", *options)
+    assert (status, err[:8]) == (0, "1 page, ")
+    assert b'"lines"' in contents()["out.jsonl"]

@@ -58,13 +58,19 @@ def add_model(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", metavar="M", help="a model file (default: the shipped model)")
 
 
-def add_jobs(parser: argparse.ArgumentParser) -> None:
-    """Add the number of processes to use."""
+def available_processors() -> int:
+    """The number of processors that this process may use."""
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None
+    return allowed or os.cpu_count() or 1
+
+
+def add_jobs(parser: argparse.ArgumentParser, *, default: int | None) -> None:
+    """Add the number of processes to use. With the default None, a command can tell whether it
+    was given."""
     parser.add_argument(
         "--jobs",
         type=positive_number,
-        default=allowed or os.cpu_count() or 1,
+        default=default,
         metavar="N",
         help="number of processes (default: one for each processor)",
     )

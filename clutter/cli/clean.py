@@ -19,6 +19,7 @@ from clutter.cli.arguments import (
     add_force,
     add_jobs,
     add_pages,
+    available_processors,
     check_force,
     describe,
     label_list,
@@ -152,7 +153,7 @@ HTML needs turbohtml, WARC fastwarc, Parquet and .zst pyarrow
         "a site or more. The site is the host in the field url, or for a page file its top folder "
         "below PATH",
     )
-    add_jobs(parser)
+    add_jobs(parser, default=None)
     parser.add_argument(
         "--strict",
         action="store_true",
@@ -182,8 +183,7 @@ def run(args: argparse.Namespace) -> int:
             raise InputError(
                 f"{printable(path)}: records need an output, for example -o clean.jsonl"
             )
-    if options.lines:
-        raise InputError("--lines needs an output of records, for example -o clean.jsonl")
+    _refuse(args, *_OF_RUNS, reason="only for many pages or for records, with -o")
     files = list(find_inputs(paths, records=False))
     output = None
     if args.output is not None:
@@ -196,18 +196,35 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
+_OF_RUNS = ("html", "text", "lines", "pattern", "by_site", "jobs", "strict")
+"""Options that only a run has a use for."""
+
+
+def _refuse(args: argparse.Namespace, *names: str, reason: str) -> None:
+    """Raises InputError if one of these options is given."""
+    given = [
+        f"--{name.replace('_', '-')}" for name in names if getattr(args, name) not in (None, False)
+    ]
+    if given:
+        raise InputError(f"{', '.join(given)}: {reason}")
+
+
 def _start_run(paths: list[str], options: CleanOptions, args: argparse.Namespace) -> int:
     from clutter import batch
 
     if STANDARD_INPUT in paths:
         raise InputError("standard input is one page; its -o must be a text file")
+    if all(map(os.path.isfile, paths)):
+        _refuse(args, "pattern", reason="only for folders; every PATH is a file")
+        if all(format_of(path) is PAGE_FILES for path in paths):
+            _refuse(args, "html", "text", reason="only for records; every PATH is a page")
     with logged(timed=False):
         try:
             summary = batch.run(
                 paths,
                 args.output,
                 options,
-                jobs=args.jobs,
+                jobs=args.jobs or available_processors(),
                 pattern=args.pattern,
                 strict=args.strict,
                 by_site=args.by_site,

@@ -6,7 +6,13 @@ import argparse
 import os
 from pathlib import Path
 
-from clutter.cli.arguments import add_jobs, add_labelled, describe, whole_number
+from clutter.cli.arguments import (
+    add_jobs,
+    add_labelled,
+    available_processors,
+    describe,
+    whole_number,
+)
 from clutter.cli.messages import logged
 
 
@@ -53,7 +59,7 @@ in the line "# url: ..." at the top of its file.""",
         metavar="N",
         help="seed of the random numbers; the same seed gives the same model (default: 0)",
     )
-    add_jobs(parser)
+    add_jobs(parser, default=available_processors())
 
 
 def run(args: argparse.Namespace) -> int:
