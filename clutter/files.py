@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import io
 import itertools
 import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
 
 _serial = itertools.count()
 
@@ -47,17 +51,18 @@ def files_below(
 def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     """A context manager: a file to write bytes to, which replaces ``path`` once it is complete.
 
-    If the block raises, an existing file at ``path`` does not change. Raises OSError.
+    If the block raises, an existing file at ``path`` does not change. Raises OSError, which names
+    ``path``.
     """
     if os.path.exists(path) and not os.path.isfile(path):
-        with open(path, "wb") as file:  # a device or a pipe: nothing to replace
+        with _opened(path, path) as file:  # a device or a pipe: nothing to replace
             yield file
         return
     target = Path(os.path.realpath(path))
     # a short name, since the target's name may have the maximal length already
     partial = target.with_name(f".clutter-{os.getpid()}-{next(_serial)}.part")
     try:
-        with open(partial, "wb") as file:
+        with _opened(partial, path) as file:
             yield file
         if target.exists():
             partial.chmod(target.stat().st_mode & 0o7777)
@@ -68,6 +73,26 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
         raise
     finally:
         partial.unlink(missing_ok=True)
+
+
+class _NamedFile(io.FileIO):
+    """A file to write to. Its errors have a name, also those of a full disk, which Python raises
+    without one."""
+
+    shown: str | os.PathLike[str]
+
+    def write(self, data: ReadableBuffer, /) -> int:
+        try:
+            return super().write(data)
+        except OSError as error:
+            error.filename = os.fspath(self.shown)
+            raise
+
+
+def _opened(path: str | os.PathLike[str], shown: str | os.PathLike[str]) -> BinaryIO:
+    file = _NamedFile(path, "wb")
+    file.shown = shown
+    return io.BufferedWriter(file)
 
 
 def move(source: str | os.PathLike[str], target: str | os.PathLike[str]) -> None:

@@ -498,7 +498,7 @@ def test_a_full_disk_is_told_in_one_line(unbuffered: str) -> None:
             env={"PYTHONUNBUFFERED": unbuffered},
         )  # fmt: skip
         _, err = command.communicate(PAGE.encode())
-    assert (command.returncode, err) == (2, b"clutter: No space left on device\n")
+    assert (command.returncode, err) == (2, b"clutter: standard output: No space left on device\n")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")

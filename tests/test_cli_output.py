@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import sys
@@ -306,3 +307,29 @@ def test_in_a_run_the_options_of_runs_are_used(run: Run) -> None:
     status, _, err = run(*CLEAN, "in", "-o", "out.jsonl", "--strict", *options)
     assert (status, err[:8]) == (0, "1 page, ")
     assert b'"lines"' in contents()["out.jsonl"]
+
+
+# a full disk
+
+full_device = pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+
+
+@full_device
+@pytest.mark.parametrize("command", [CLEAN, LABEL, ("label", "--format", "html")])
+def test_a_full_disk_is_named_by_the_file_on_it(run: Run, command: tuple[str, ...]) -> None:
+    write({"a.txt": "one\n"})
+    Path("link.txt").symlink_to("/dev/full")
+    expected = "clutter: link.txt: No space left on device\n"
+    assert run(*command, "a.txt", "-o", "link.txt") == (2, b"", expected)
+
+
+def test_a_full_disk_in_a_run_is_named_by_the_output(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def run_batch(*args: object, **options: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    write({"in/a.txt": "one\n"})
+    monkeypatch.setattr(batch, "run", run_batch)
+    message = "clutter: out.jsonl: No space left on device\n"
+    assert run(*CLEAN, "in", "-o", "out.jsonl") == (2, b"", message)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -69,6 +70,23 @@ def test_errors_of_writing_name_the_file_that_was_asked_for(tmp_path: Path) -> N
     missing = tmp_path / "no" / "such.txt"
     with pytest.raises(FileNotFoundError, match=r"such\.txt"), replacing(missing):
         pass
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs limits of a process")
+@pytest.mark.parametrize("size", [100, 100_000])  # less than a buffer, and more
+def test_the_error_of_a_full_disk_names_the_file(tmp_path: Path, size: int) -> None:
+    import resource
+
+    target = tmp_path / "a.txt"
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (10, hard))
+        with pytest.raises(OSError, match="File too large") as raised, replacing(target) as file:
+            file.write(b"x" * size)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert raised.value.filename == str(target)
+    assert os.listdir(tmp_path) == []
 
 
 def test_a_pipe_that_a_link_leads_to_is_written_to(tmp_path: Path) -> None:

@@ -10,13 +10,12 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 from collections.abc import Callable, Sequence
 
 import clutter
 from clutter.cli import clean, evaluate, label, train
 from clutter.cli.arguments import Parser
-from clutter.cli.messages import complain, empty_stdout
+from clutter.cli.messages import complain, empty_stdout, flush_out, open_closed_streams
 from clutter.errors import ClutterError
 from clutter.text import printable
 
@@ -32,13 +31,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run a command line.
 
     Returns the exit status: 0, 2 for bad input, 130 after ^C, 141 if the output pipe was closed.
+    Raises SystemExit after the help or the version.
     """
     try:
-        args = command_parser().parse_args(argv)
-        run: Callable[[argparse.Namespace], int] = args.run
-        status = run(args)
-        sys.stdout.flush()
-        return status
+        open_closed_streams()
+        return _run(argv)
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:  # the reader has closed the pipe, as head does
@@ -50,6 +47,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         return complain(where + (error.strerror or str(error)))
     except ClutterError as error:
         return complain(str(error))
+
+
+def _run(argv: Sequence[str] | None) -> int:
+    try:
+        args = command_parser().parse_args(argv)
+    except SystemExit:  # after the help or the version
+        flush_out()
+        raise
+    run: Callable[[argparse.Namespace], int] = args.run
+    status = run(args)
+    flush_out()
+    return status
 
 
 def command_parser() -> Parser:

@@ -6,10 +6,15 @@ import argparse
 import codecs
 import contextlib
 import os
-from typing import NoReturn
+import sys
+from typing import TYPE_CHECKING, NoReturn
 
+from clutter.cli.messages import naming
 from clutter.errors import InputError
 from clutter.page import LABELS
+
+if TYPE_CHECKING:
+    from _typeshed import SupportsWrite
 
 
 class Parser(argparse.ArgumentParser):
@@ -17,6 +22,11 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         raise InputError(f"{message} (see {self.prog} --help)")
+
+    def _print_message(self, message: str, file: SupportsWrite[str] | None = None) -> None:
+        # argparse keeps it to itself if the help cannot be written
+        with naming("standard output"):
+            (file or sys.stdout).write(message)
 
 
 def describe(parser: argparse.ArgumentParser, description: str, epilog: str) -> None:

@@ -234,6 +234,10 @@ def _start_run(paths: list[str], options: CleanOptions, args: argparse.Namespace
         except KeyboardInterrupt:
             inform("stopped; give the same command again to continue")
             raise
+        except OSError as error:
+            if error.filename is None:  # a full disk: Python does not say which
+                error.filename = args.output
+            raise
     if summary.counts["errors"] and not summary.counts["pages"]:
         raise InputError(f"nothing could be cleaned; {summary.errors} says why")
     inform(str(summary))

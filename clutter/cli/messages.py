@@ -7,6 +7,8 @@ error; lines that are only informative are printed only if that is a terminal.
 from __future__ import annotations
 
 import contextlib
+import errno
+import io
 import os
 import sys
 import time
@@ -14,19 +16,21 @@ from collections.abc import Iterator
 
 
 def inform(message: str) -> None:
-    """Print a message of a long run to standard error, terminal or not."""
-    print(message, file=sys.stderr)
+    """Print a message of a long run to standard error, terminal or not. If that cannot be written
+    to, nobody reads it, and the command goes on."""
+    with contextlib.suppress(OSError):
+        print(message, file=sys.stderr, flush=True)
 
 
 def hint(message: str) -> None:
     """Print a line to standard error if that is a terminal."""
     if sys.stderr.isatty():
-        print(message, file=sys.stderr)
+        inform(message)
 
 
 def complain(message: str) -> int:
     """Print an error as one line and return its exit status, 2."""
-    print(f"clutter: {message}", file=sys.stderr)
+    inform(f"clutter: {message}")
     return 2
 
 
@@ -41,7 +45,7 @@ def logged(*, timed: bool) -> Iterator[None]:
     class Lines(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
             seconds = f"[{time.monotonic() - begun:5.0f} s] " if timed else ""
-            print(f"{seconds}{record.getMessage()}", file=sys.stderr, flush=True)
+            inform(f"{seconds}{record.getMessage()}")
 
     logger, handler = logging.getLogger("clutter"), Lines(logging.INFO)
     level = logger.level
@@ -54,12 +58,37 @@ def logged(*, timed: bool) -> Iterator[None]:
         logger.setLevel(level)
 
 
+@contextlib.contextmanager
+def naming(stream: str) -> Iterator[None]:
+    """Errors of a standard stream get its name; they have none."""
+    try:
+        yield
+    except OSError as error:
+        error.filename = stream
+        if error.errno == errno.EBADF:
+            error.strerror = "closed"
+        raise
+
+
 def write_out(data: bytes) -> None:
     """Write all of the data to standard output. With PYTHONUNBUFFERED set, one ``write`` may
     write only a part of it."""
     rest = memoryview(data)
-    while rest:
-        rest = rest[sys.stdout.buffer.write(rest) :]
+    with naming("standard output"):
+        while rest:
+            rest = rest[sys.stdout.buffer.write(rest) :]
+
+
+def read_in() -> bytes:
+    """All of standard input. Raises OSError, also if it is closed."""
+    with naming("standard input"):
+        return sys.stdin.buffer.read()
+
+
+def flush_out() -> None:
+    """Flush standard output. Raises OSError."""
+    with naming("standard output"):
+        sys.stdout.flush()
 
 
 def empty_stdout() -> None:
@@ -69,3 +98,24 @@ def empty_stdout() -> None:
         sys.stdout.flush()
     except OSError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def open_closed_streams() -> None:
+    """Put something in the place of standard streams that are closed: input and output whose use
+    is an error, and messages that go nowhere.
+
+    Python sets such a stream to None, and the next file that is opened gets its number: then what
+    any library writes to standard error is in the middle of that file.
+    """
+    if sys.stdin is None:
+        sys.stdin = _opened(os.O_WRONLY, "r")
+    if sys.stdout is None:
+        sys.stdout = _opened(os.O_RDONLY, "w")
+    if sys.stderr is None:
+        sys.stderr = _opened(os.O_WRONLY, "w")
+
+
+def _opened(flags: int, mode: str) -> io.TextIOWrapper:
+    number = os.open(os.devnull, flags)  # the lowest number that is free: that of the stream
+    os.set_inheritable(number, True)  # for worker processes too
+    return open(number, mode, encoding="utf-8", errors="backslashreplace", closefd=False)  # type: ignore[return-value]

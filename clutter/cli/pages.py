@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from clutter.cleaning import Content
-from clutter.cli.messages import hint
+from clutter.cli.messages import hint, read_in
 from clutter.errors import InputError, ReadError
 from clutter.files import replacing
 from clutter.formats.pages import is_like_html, read_page
@@ -24,7 +24,7 @@ def read_content(file: InputFile) -> Content:
     if file.is_standard_input:
         if sys.stdin.isatty():
             hint("reading standard input; ^D ends it")
-        data = sys.stdin.buffer.read()
+        data = read_in()
         return Content(data, is_like_html(data))
     try:
         return Content(*read_page(file.path))
