@@ -8,15 +8,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
-from clutter.errors import ClutterError, ModelError
-from clutter.model import Model, load
-from clutter.page import KEPT, LABELS, THRESHOLD, Line, Page
-
 if TYPE_CHECKING:
+    from clutter.errors import ClutterError, ModelError
     from clutter.html.page import HtmlPage
+    from clutter.model import Model, load
+    from clutter.page import KEPT, LABELS, Line, Page
+    from clutter.shortcuts import clean, clean_html
 
 __version__ = "0.2.0"
 
@@ -34,35 +33,31 @@ __all__ = [
     "load",
 ]
 
-
-def clean(text: str, *, keep: Collection[str] = KEPT, threshold: float = THRESHOLD) -> str:
-    """The article of a page of plain text, found by the shipped model.
-
-    Same as ``clutter.load().label(text).clean(keep=keep, threshold=threshold)``.
-    """
-    return load().label(text).clean(keep=keep, threshold=threshold)
-
-
-def clean_html(
-    html: str | bytes,
-    encoding: str | None = None,
-    *,
-    keep: Collection[str] = KEPT,
-    threshold: float = THRESHOLD,
-    format: str = "text",
-) -> str:
-    """The article of a page of HTML, found by the shipped model.
-
-    ``format`` is "text" or "markdown". For bytes, ``encoding`` is the encoding from the HTTP
-    header. Raises the errors of ``Model.label_html`` and ``HtmlPage.clean``.
-    """
-    page = load().label_html(html, encoding)
-    return page.clean(keep=keep, threshold=threshold, format=format)
+_MODULES = {
+    "KEPT": "page",
+    "LABELS": "page",
+    "ClutterError": "errors",
+    "HtmlPage": "html.page",
+    "Line": "page",
+    "Model": "model",
+    "ModelError": "errors",
+    "Page": "page",
+    "clean": "shortcuts",
+    "clean_html": "shortcuts",
+    "load": "model",
+}
 
 
 def __getattr__(name: str) -> Any:
-    if name == "HtmlPage":  # load the HTML parser only when it is used
-        from clutter.html.page import HtmlPage
+    # a module is loaded when a name of it is used: so the command begins at once and can catch ^C
+    # while the others load, and only HTML needs its parser
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
 
-        return HtmlPage
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(f"clutter.{_MODULES[name]}"), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -99,3 +99,17 @@ def test_full_standard_output_and_error_keep_the_exit_status() -> None:
     )
     assert (done.returncode, done.stdout) == (2, b"2\n2\n")
     assert done.stderr == b"clutter: standard output: No space left on device\n" * 2
+
+
+# ^C
+
+
+@posix
+@pytest.mark.parametrize(
+    "start", ["-m clutter", "-c 'import sys; from clutter.cli import main; sys.exit(main())'"]
+)
+def test_an_interrupt_while_modules_are_imported_is_silent(start: str) -> None:
+    # in the place of numpy a module that is interrupted while it loads
+    Path("numpy.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGINT)\n")
+    done = shell(f"PYTHONPATH=.:$PYTHONPATH {sys.executable} {start} clean page.txt")
+    assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"")

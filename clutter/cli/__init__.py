@@ -8,23 +8,13 @@ and evaluation, and the libraries they need, are imported only inside their comm
 
 from __future__ import annotations
 
-import argparse
-import os
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
-import clutter
-from clutter.cli import clean, evaluate, label, train
-from clutter.cli.arguments import Parser
-from clutter.cli.messages import complain, empty_stdout, flush_out, open_closed_streams
-from clutter.errors import ClutterError
-from clutter.text import printable
+if TYPE_CHECKING:
+    import argparse
 
-COMMANDS = (
-    ("clean", "print the article of each page", clean),
-    ("label", "print the label of every line", label),
-    ("train", "train a model on labelled pages", train),
-    ("evaluate", "score a model on labelled pages", evaluate),
-)
+    from clutter.cli.arguments import Parser
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -34,35 +24,49 @@ def main(argv: Sequence[str] | None = None) -> int:
     Raises SystemExit after the help or the version.
     """
     try:
-        open_closed_streams()
         return _run(argv)
     except KeyboardInterrupt:
         return 130
-    except BrokenPipeError:  # the reader has closed the pipe, as head does
-        empty_stdout()
-        return 141  # the status that a shell shows after SIGPIPE
-    except OSError as error:
-        empty_stdout()
-        where = f"{printable(os.fspath(error.filename))}: " if error.filename is not None else ""
-        return complain(where + (error.strerror or str(error)))
-    except ClutterError as error:
-        return complain(str(error))
 
 
 def _run(argv: Sequence[str] | None) -> int:
+    # everything is imported in here, for ^C may come while numpy loads
+    import os
+
+    from clutter.cli import messages
+    from clutter.errors import ClutterError
+    from clutter.text import printable
+
     try:
-        args = command_parser().parse_args(argv)
-    except SystemExit:  # after the help or the version
-        flush_out()
-        raise
-    run: Callable[[argparse.Namespace], int] = args.run
-    status = run(args)
-    flush_out()
-    return status
+        messages.open_closed_streams()
+        try:
+            args = command_parser().parse_args(argv)
+        except SystemExit:  # after the help or the version
+            messages.flush_out()
+            raise
+        run: Callable[[argparse.Namespace], int] = args.run
+        status = run(args)
+        messages.flush_out()
+        return status
+    except BrokenPipeError:  # the reader has closed the pipe, as head does
+        messages.empty_stdout()
+        return 141  # the status that a shell shows after SIGPIPE
+    except OSError as error:
+        messages.empty_stdout()
+        where = f"{printable(os.fspath(error.filename))}: " if error.filename is not None else ""
+        return messages.complain(where + (error.strerror or str(error)))
+    except ClutterError as error:
+        return messages.complain(str(error))
 
 
 def command_parser() -> Parser:
     """The parser of all commands. The parsed arguments have the command's function as ``run``."""
+    import argparse
+
+    import clutter
+    from clutter.cli import clean, evaluate, label, train
+    from clutter.cli.arguments import Parser
+
     parser = Parser(
         prog="clutter",
         description="Label every line of a scraped page and get the clean article back.",
@@ -72,7 +76,12 @@ def command_parser() -> Parser:
     )
     parser.add_argument("--version", action="version", version=f"clutter {clutter.__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    for name, summary, module in COMMANDS:
+    for name, summary, module in (
+        ("clean", "print the article of each page", clean),
+        ("label", "print the label of every line", label),
+        ("train", "train a model on labelled pages", train),
+        ("evaluate", "score a model on labelled pages", evaluate),
+    ):
         command = commands.add_parser(name, help=summary)
         module.add_arguments(command)
         command.set_defaults(run=module.run)
