@@ -7,6 +7,7 @@ in this module.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from urllib.parse import urlsplit
@@ -17,6 +18,9 @@ LINE_BREAK = re.compile(r"\r\n|\n|\r")
 """The line breaks, in the whole library: no other character ends a line."""
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
+_UNSAFE = re.compile(
+    "[\0-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]"
+)
 
 
 def utf8(text: str) -> bytes:
@@ -46,9 +50,15 @@ def decoded(data: str | bytes, encoding: str) -> str:
         raise EncodingError(str(error)) from None
 
 
-def printable(path: str) -> str:
-    """A path for messages: bytes in it that are not UTF-8 become U+FFFD."""
-    return os.fsencode(path).decode("utf-8", "replace")
+def printable(name: str) -> str:
+    """A name of a file, or a message with one in it, as one line that is safe on a screen.
+
+    A file name may hold anything. Bytes that are not UTF-8 become U+FFFD, and so do characters that
+    end the line, control a terminal, or turn the direction of the text round.
+    """
+    with contextlib.suppress(UnicodeEncodeError):  # for a surrogate that is no byte of a name
+        name = os.fsencode(name).decode("utf-8", "replace")
+    return _UNSAFE.sub("\ufffd", name)
 
 
 def plural(number: int, noun: str) -> str:

@@ -79,7 +79,9 @@ def list_files(
             total += file.size
             # not abspath, which takes "link/.." for nothing
             path = os.path.join(os.getcwd(), file.path)
-            listing.write(json.dumps([path, file.name, file.place, file.size]).encode() + b"\n")
+            # records are named by the name itself, not by how it is shown; but all of it is text
+            name = os.fsencode(file.path).decode("utf-8", "replace")
+            listing.write(json.dumps([path, name, file.place, file.size]).encode() + b"\n")
     if output.is_folder:
         check_collisions(lambda: (file for file, _ in run.files()), output, run.work)
     return total

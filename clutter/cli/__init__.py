@@ -34,8 +34,7 @@ def _run(argv: Sequence[str] | None) -> int:
     import os
 
     from clutter.cli import messages
-    from clutter.errors import ClutterError
-    from clutter.text import printable
+    from clutter.errors import ClutterError, LabelledError
 
     try:
         messages.open_closed_streams()
@@ -53,8 +52,10 @@ def _run(argv: Sequence[str] | None) -> int:
         return 141  # the status that a shell shows after SIGPIPE
     except OSError as error:
         messages.empty_stdout()
-        where = f"{printable(os.fspath(error.filename))}: " if error.filename is not None else ""
+        where = f"{os.fsdecode(error.filename)}: " if error.filename is not None else ""
         return messages.complain(where + (error.strerror or str(error)))
+    except LabelledError as error:
+        return messages.complain(*error.problems)
     except ClutterError as error:
         return messages.complain(str(error))
 

@@ -240,7 +240,8 @@ def _start_run(paths: list[str], options: CleanOptions, args: argparse.Namespace
             raise
     if summary.counts["errors"] and not summary.counts["pages"]:
         raise InputError(f"nothing could be cleaned; {summary.errors} says why")
-    inform(str(summary))
+    for line in str(summary).split("\n"):
+        inform(line)
     return 0
 
 

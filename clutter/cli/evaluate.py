@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from clutter.cli.arguments import add_labelled, add_model, describe, whole_number
 from clutter.cli.messages import write_out
+from clutter.text import printable
+
+if TYPE_CHECKING:
+    from clutter.training.evaluate import Scores
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -81,9 +87,22 @@ def run(args: argparse.Namespace) -> int:
     if args.format == "json":
         text = report.format_json(scores, by_view, html)
     else:
-        text = report.format_text(scores) + (report.format_views(by_view) if by_view else "")
+        text = report.format_text(_shown(scores)) + (
+            report.format_views(by_view) if by_view else ""
+        )
         if html is not None:
-            text += f"\nFrom HTML\n\n{report.format_text(html)}"
+            text += f"\nFrom HTML\n\n{report.format_text(_shown(html))}"
     # a file name may hold bytes that are not text; they become \udcXX, as in JSON
     write_out(text.encode("utf-8", "backslashreplace"))
     return 0
+
+
+def _shown(scores: Scores) -> Scores:
+    """The scores with names of files that are safe on a screen."""
+
+    def name(path: str) -> str:
+        return printable(path.encode("utf-8", "backslashreplace").decode("utf-8"))
+
+    worst = [replace(page, name=name(page.name)) for page in scores.worst]
+    lines = [replace(line, name=name(line.name)) for line in scores.disagreements]
+    return replace(scores, worst=worst, disagreements=lines)

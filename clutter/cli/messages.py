@@ -14,12 +14,14 @@ import sys
 import time
 from collections.abc import Iterator
 
+from clutter.text import printable
+
 
 def inform(message: str) -> None:
-    """Print a message of a long run to standard error, terminal or not. If that cannot be written
-    to, nobody reads it, and the command goes on."""
+    """Print a message of a long run to standard error, terminal or not, as one line. If that cannot
+    be written to, nobody reads it, and the command goes on."""
     with contextlib.suppress(OSError):
-        print(message, file=sys.stderr, flush=True)
+        print(printable(message), file=sys.stderr, flush=True)
 
 
 def hint(message: str) -> None:
@@ -28,9 +30,11 @@ def hint(message: str) -> None:
         inform(message)
 
 
-def complain(message: str) -> int:
-    """Print an error as one line and return its exit status, 2."""
+def complain(message: str, *more: str) -> int:
+    """Print an error, a line for each message, and return its exit status, 2."""
     inform(f"clutter: {message}")
+    for line in more:
+        inform(line)
     return 2
 
 
