@@ -129,6 +129,7 @@ def plan_output(output: str, paths: Sequence[str], suffix: str, *, is_folder: bo
     if not output:
         raise InputError("the name of the output is empty")
     _real_folder.cache_clear()  # links may have changed since the last command
+    _ignores_case.cache_clear()
     path = os.fspath(Path(output))  # without the slash
     if is_folder:
         _check_folder(output, paths, suffix)
@@ -196,7 +197,6 @@ def check_collisions(
 
     Raises InputError for such an output; OSError.
     """
-    #    _real_folder.cache_clear()
     if not output.is_folder:
         if output.path.is_file() and identity(output.path) in map(_identity_of, files()):
             raise InputError(f"{printable(str(output.path))}: is the input too; {_ELSEWHERE[0]}")
@@ -245,7 +245,8 @@ def identity(path: str | os.PathLike[str]) -> bytes:
 
     A file that exists is known by its device and its number there (inode): hard links, symbolic
     links and names in other case, on disks that take them for the same, all have these. A file
-    that does not exist yet is known by its real path.
+    that does not exist yet is known by its real path, in small letters where case makes no
+    difference.
     """
     key = b""
     with contextlib.suppress(OSError):
@@ -253,11 +254,11 @@ def identity(path: str | os.PathLike[str]) -> bytes:
         if status.st_ino:  # some network disks number no files
             key = b"%d %d" % (status.st_dev, status.st_ino)
     if not key:
-        folder, name = os.path.split(os.path.join(os.getcwd(), path))
-        is_link = os.path.islink(path)
-        key = os.fsencode(
-            os.path.realpath(path) if is_link else os.path.join(_real_folder(folder), name)
-        )
+        target = os.path.realpath(path) if os.path.islink(path) else path
+        folder, name = os.path.split(os.path.join(os.getcwd(), target))
+        folder = _real_folder(folder)
+        real = os.path.join(folder, name)
+        key = os.fsencode(real.casefold() if _ignores_case(folder) else real)
     return hashlib.blake2b(key, digest_size=8).digest()
 
 
@@ -270,3 +271,17 @@ def _identity_of(file: InputFile) -> bytes:
 @functools.lru_cache(1024)
 def _real_folder(folder: str) -> str:
     return os.path.realpath(folder)
+
+
+@functools.lru_cache(1024)
+def _ignores_case(folder: str) -> bool:
+    """Whether upper and lower case make no difference on the disk of a folder. It need not exist:
+    the next folder above it that does is tried by its name in the other case."""
+    while not os.path.exists(folder):
+        folder = os.path.dirname(folder)
+    above, name = os.path.split(folder)
+    with contextlib.suppress(OSError):
+        return name.swapcase() != name and os.path.samefile(
+            folder, os.path.join(above, name.swapcase())
+        )
+    return False

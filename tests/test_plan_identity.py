@@ -122,6 +122,19 @@ def test_a_disk_without_upper_and_lower_case_has_one_file_for_both(
     assert identity("IN/A.TXT") == identity("in/a.txt")
 
 
+@pytest.mark.parametrize("ignores_case", [False, True])
+def test_pages_that_differ_in_case_have_one_output_on_a_disk_that_ignores_it(
+    monkeypatch: pytest.MonkeyPatch, ignores_case: bool
+) -> None:
+    write({"in/deep/a.txt": "one", "in/deep/A.html": "two"})
+    monkeypatch.setattr(os.path, "samefile", lambda one, two: ignores_case)
+    if ignores_case:
+        with pytest.raises(InputError, match="two pages would be written here"):
+            check("in", output="out")
+    else:
+        check("in", output="out")
+
+
 def test_a_folder_inside_the_input_is_known_by_what_it_is(tmp_path: Path) -> None:
     write({"in/a.txt": "one"})
     Path("link").symlink_to("in")
