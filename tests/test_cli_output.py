@@ -309,6 +309,18 @@ def test_in_a_run_the_options_of_runs_are_used(run: Run) -> None:
     assert b'"lines"' in contents()["out.jsonl"]
 
 
+@pytest.mark.parametrize("labelled", ["mine", "mine/a.tsv"])
+@pytest.mark.parametrize("output", ["mine/a.tsv", "link.tsv"])
+def test_a_model_does_not_overwrite_the_labels_it_is_trained_on(
+    run: Run, labelled: str, output: str
+) -> None:
+    write({"mine/a.tsv": "body\tone\nnav\ttwo\n"})
+    Path("link.tsv").symlink_to("mine/a.tsv")
+    status, _, err = run("train", labelled, "-o", output)
+    assert (status, err) == (2, f"clutter: {output}: is an input too; write to another file\n")
+    assert contents("mine") == {"a.tsv": b"body\tone\nnav\ttwo\n"}
+
+
 # a full disk
 
 full_device = pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")

@@ -70,6 +70,7 @@ def run(args: argparse.Namespace) -> int:
     from clutter.errors import TrainingError
     from clutter.labelled import LabelledPage
     from clutter.model import load
+    from clutter.plan import identity
     from clutter.training import corpus
     from clutter.training.train import train
     from clutter.training.tune import tune
@@ -84,6 +85,9 @@ def run(args: argparse.Namespace) -> int:
                 raise TrainingError("--base trains on LABELLED only; leave out --corpus")
             base = load(None if args.base == "default" else args.base)
         pages = labelled.read_all(args.labelled)
+        inputs = map(identity, [*args.labelled, *(page.name for page in pages)])
+        if identity(args.output) in inputs:
+            raise TrainingError(f"{args.output}: is an input too; write to another file")
         for message in _first(20, labelled.unfinished(pages)):
             logger.info("%s; not trained on", message)
         if base is not None:
