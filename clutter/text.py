@@ -7,7 +7,6 @@ in this module.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 from urllib.parse import urlsplit
@@ -18,8 +17,9 @@ LINE_BREAK = re.compile(r"\r\n|\n|\r")
 """The line breaks, in the whole library: no other character ends a line."""
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
+_NO_BYTE = re.compile("[\ud800-\udc7f\udd00-\udfff]")  # of a name: those are \udc80 to \udcff
 _UNSAFE = re.compile(
-    "[\0-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]"
+    "[\0-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufdd0-\ufdef\ufffe\uffff]"
 )
 
 
@@ -50,15 +50,14 @@ def decoded(data: str | bytes, encoding: str) -> str:
         raise EncodingError(str(error)) from None
 
 
-def printable(name: str) -> str:
-    """A name of a file, or a message with one in it, as one line that is safe on a screen.
+def printable(path: str) -> str:
+    """A path, or a message with one in it, as one line that is safe on a screen.
 
     A file name may hold anything. Bytes that are not UTF-8 become U+FFFD, and so do characters that
     end the line, control a terminal, or turn the direction of the text round.
     """
-    with contextlib.suppress(UnicodeEncodeError):  # for a surrogate that is no byte of a name
-        name = os.fsencode(name).decode("utf-8", "replace")
-    return _UNSAFE.sub("\ufffd", name)
+    data = os.fsencode(_NO_BYTE.sub("\ufffd", path))
+    return _UNSAFE.sub("\ufffd", data.decode("utf-8", "replace"))
 
 
 def plural(number: int, noun: str) -> str:
