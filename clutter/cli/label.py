@@ -36,7 +36,7 @@ from clutter.plan import (
     needs_folder,
     plan_output,
 )
-from clutter.text import LINE_BREAK, decoded, plural, printable, utf8
+from clutter.text import decoded, plural, printable, utf8
 
 ENDINGS = {"text": ".txt", "tsv": ".tsv", "jsonl": ".jsonl", "color": ".txt", "html": ".html"}
 """The usual endings of files in each format."""
@@ -229,19 +229,11 @@ def _rendered(form: str, pages: Iterable[LabelledFile], several: bool) -> Iterat
 def _to_correct(file: InputFile, page: Page, folder: Path) -> labelled.LabelledPage:
     """A labelled page to correct. Its head names its HTML file by the path from ``folder``."""
     is_html_file = type(page) is not Page and not file.is_standard_input
-    head = _html_head(file, folder) if is_html_file else None
+    head = {"html": _path_from(folder, file.path)} if is_html_file else None
     return labelled.from_page(page, file.name, head)
 
 
-def _html_head(file: InputFile, folder: Path) -> dict[str, str]:
+def _path_from(folder: Path, path: str) -> str:
     # from the real folder, since ".." of a link to a folder is not the folder of the link
-    place, name = os.path.split(file.path)
-    path = os.path.relpath(os.path.join(os.path.realpath(place), name), os.path.realpath(folder))
-    if path[0].isspace():
-        path = os.path.join(os.curdir, path)  # a head line does not begin with spaces
-    if path != path.rstrip() or LINE_BREAK.search(path) or utf8(path) != os.fsencode(path):
-        inform(
-            f"{file.name}: a labelled file cannot hold this name; rename it to train on its HTML"
-        )
-        return {}
-    return {"html": path}
+    place, name = os.path.split(path)
+    return os.path.relpath(os.path.join(os.path.realpath(place), name), os.path.realpath(folder))
