@@ -12,10 +12,12 @@ machine as on many. Needs pyarrow, which most engines install.
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
+from clutter import cleaning
 from clutter.cleaning import Content, clean_many, count
 from clutter.errors import CleaningError, import_library
 from clutter.options import DEFAULT, CleanOptions
@@ -32,16 +34,17 @@ else:
 BATCH_ROWS = 256
 """Number of rows that are cleaned together."""
 
-_LINES = pa.list_(
+LINES = pa.list_(
     pa.struct(
         [
             ("number", pa.int32()),
+            ("text", pa.string()),
             ("label", pa.string()),
             ("confidence", pa.float32()),
-            ("text", pa.string()),
         ]
     )
 )
+"""The type of the column ``lines``, the same in every table."""
 
 _PAGE_TYPES = ("string", "string_view", "binary", "binary_view", "null")
 """Column types that can hold pages, without the prefix ``large_``."""
@@ -82,7 +85,7 @@ def cleaned_schema(schema: pa.Schema, options: CleanOptions = DEFAULT) -> pa.Sch
     names, source = _names(schema.names, options)
     kept = [field.with_name(new) for field, new in zip(schema, names, strict=True)]
     del kept[source]
-    types = {"lines": _LINES}
+    types = {"lines": LINES}
     new = [pa.field(name, types.get(name, pa.string())) for name in options.new_fields]
     return pa.schema([*kept, *new, pa.field("error", pa.string())])
 
@@ -105,9 +108,9 @@ def spark_schema(schema: StructType, options: CleanOptions = DEFAULT) -> StructT
     line = types.StructType(
         [
             types.StructField("number", types.IntegerType()),
+            types.StructField("text", types.StringType()),
             types.StructField("label", types.StringType()),
             types.StructField("confidence", types.FloatType()),
-            types.StructField("text", types.StringType()),
         ]
     )
     lines = types.ArrayType(line)
@@ -135,17 +138,56 @@ def clean_batch(
 
 
 def contents(batch: pa.RecordBatch, options: CleanOptions) -> list[Content]:
-    """The pages of a batch. Their sites come from the column ``url``, if there is one.
+    """The pages of a batch. Their sites come from the column ``url``, if there is one. A page of
+    text that is not UTF-8 is given as bytes, one that is too long as None.
 
     Raises CleaningError if no column holds the page.
     """
     source = page_column(batch.schema, options)
     is_html = options.is_html(batch.schema.names[source])
     sites = [""] * batch.num_rows
-    if batch.schema.names.count("url") == 1:
-        sites = [site_of(url) for url in batch.column("url").to_pylist()]
-    pages = batch.column(source).to_pylist()
+    if batch.schema.names.count("url") == 1 and _holds_pages(batch.column("url").type):
+        sites = [site_of(_page(url)) for url in batch.column("url")]
+    pages = [
+        _page(value) if size <= cleaning.MAX_PAGE_BYTES else None
+        for value, size in zip(batch.column(source), _sizes(batch.column(source)), strict=True)
+    ]
     return [Content(page, is_html, site=site) for page, site in zip(pages, sites, strict=True)]
+
+
+def cut_pages(column: pa.Array) -> pa.Array:
+    """A column of pages in which those that are too long are cut to one byte too many, so that they
+    are refused without taking their memory again and again."""
+    limit = cleaning.MAX_PAGE_BYTES + 1
+    if max(_sizes(column), default=0) <= limit:
+        return column
+    buffers = [_buffer(value) for value in column]
+    pages = [None if x is None else x.slice(0, min(limit, x.size)).to_pybytes() for x in buffers]
+    kind = pa.large_string() if "string" in str(column.type) else pa.large_binary()
+    return pa.array(pages, pa.large_binary()).view(kind)
+
+
+def _sizes(column: pa.Array) -> list[int]:
+    """The size of each page in bytes, before it takes the memory of a Python object."""
+    buffers = [_buffer(value) for value in column]
+    return [0 if buffer is None else buffer.size for buffer in buffers]
+
+
+def _page(value: pa.Scalar) -> str | bytes | None:
+    buffer = _buffer(value)
+    if buffer is None:
+        return None
+    data: bytes = buffer.to_pybytes()
+    if "string" in str(value.type):
+        with contextlib.suppress(UnicodeDecodeError):
+            return data.decode()
+    return data
+
+
+def _buffer(value: pa.Scalar) -> pa.Buffer | None:
+    if isinstance(value, pa.DictionaryScalar):
+        value = value.value
+    return value.as_buffer() if value.is_valid else None
 
 
 def page_column(schema: pa.Schema, options: CleanOptions) -> int:

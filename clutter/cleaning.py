@@ -39,6 +39,11 @@ __all__ = [
 ]
 
 
+MAX_PAGE_BYTES = 20_000_000
+"""Longer pages are not read, in bytes. No article is nearly as long, and labelling takes many
+times the memory of a page."""
+
+
 class Content(NamedTuple):
     """A page as it was read. ``encoding`` is the encoding of bytes, for example from an HTTP
     header, or None; ``site`` is the name of the page's site, or ""."""

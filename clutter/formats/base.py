@@ -11,13 +11,16 @@ from __future__ import annotations
 import contextlib
 import gzip
 import io
+import math
 import zlib
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
+from clutter.cleaning import MAX_PAGE_BYTES as MAX_PAGE_BYTES
 from clutter.cleaning import Cleaned, Content, clean_many, clean_record, count
 from clutter.errors import import_library
 from clutter.options import CleanOptions
@@ -33,14 +36,21 @@ CHUNK_RECORDS = 64
 CHUNK_BYTES = 2_000_000
 """A chunk of this many bytes is full."""
 
-MAX_PAGE_BYTES = 20_000_000
-"""Longer pages are not read, in bytes. No article is nearly as long, and labelling takes many
-times the memory of a page."""
-
 DAMAGE = (OSError, EOFError, ValueError, zlib.error)
 """What the libraries raise for a file that is damaged or has another format."""
 
 Row = Mapping[str, Any]
+
+
+class Passed(NamedTuple):
+    """A record that is passed over, because it holds no page; ``why`` is a name for the counts."""
+
+    why: str
+
+
+class LineRows(list[dict[str, object]]):
+    """The lines of a page in a record. Tables give them a column of one type, which their values
+    alone do not tell: a page may have no lines."""
 
 
 class Record(NamedTuple):
@@ -58,7 +68,7 @@ class Chunk:
     ``raw`` holds them in a form that only the format knows. ``first`` is the number of the first
     record, from 0, and ``count`` the number of records, including those without a page. ``read``
     is the number of bytes of the file read so far. ``error`` says why the rest of the file cannot
-    be read.
+    be read. ``passed`` counts the records that were passed over, by why.
     """
 
     raw: Any
@@ -66,6 +76,7 @@ class Chunk:
     count: int
     read: int = 0
     error: str | None = None
+    passed: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -73,7 +84,8 @@ class CleanedChunk:
     """A chunk after cleaning.
 
     ``rows`` are the output records. ``errors`` has an entry for each record that failed,
-    ``counts`` are those of ``cleaning.count``. Item formats also give the ``pages``: the clean
+    ``counts`` are those of ``cleaning.count``, and "passed/WHY" for the records that were passed
+    over. Item formats also give the ``pages``: the clean
     page or the error message of each record.
     """
 
@@ -189,14 +201,23 @@ class ItemFormat(Format):
             if isinstance(page, str):
                 errors.append(self.failure(name, chunk, i, page, record.fields))
             else:
-                rows.append(clean_record(record.fields, page, options))
-        return CleanedChunk(rows, tuple(errors), dict(count(pages)), pages)
+                row = clean_record(record.fields, page, options)
+                if page.lines is not None:
+                    row["lines"] = LineRows(row["lines"])
+                rows.append(row)
+        counts = count(pages)
+        counts.update({f"passed/{why}": number for why, number in chunk.passed.items()})
+        return CleanedChunk(rows, tuple(errors), dict(counts), pages)
 
     def halves(self, chunk: Chunk) -> list[Chunk]:
         half = len(chunk.raw) // 2
-        if not half:
+        if not half and not (chunk.raw and chunk.passed):
             return []
-        return [replace(chunk, raw=chunk.raw[:half]), replace(chunk, raw=chunk.raw[half:])]
+        # a single record is split from the counts, so that they do not fail with it
+        return [
+            replace(chunk, raw=chunk.raw[:half]),
+            replace(chunk, raw=chunk.raw[half:], passed={}),
+        ]
 
     def failure(
         self, name: str, chunk: Chunk, i: int, reason: str, fields: Row | None = None
@@ -206,16 +227,42 @@ class ItemFormat(Format):
 
 def record_failure(name: str, number: int, reason: str, fields: Row) -> dict[str, Any]:
     """The entry of a record in the errors file. ``number`` counts from 0, the entry from 1."""
-    identity = {key: fields[key] for key in ("id", "url") if key in fields}
+    identity = {key: finite(fields[key]) for key in ("id", "url") if key in fields}
     return {"file": name, "record": number + 1, **identity, "error": reason}
+
+
+def finite(value: Any) -> Any:
+    """A value without NaN and infinity, which JSON does not have: they become None."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: finite(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [finite(inner) for inner in value]
+    return value
+
+
+def distinct(names: Iterable[str]) -> list[str]:
+    """Names that are all different: the second ``NAME`` becomes ``NAME_2``."""
+    known = list(names)
+    taken = set(known)
+    result: dict[str, None] = {}
+    for name in known:
+        new, number = name, 2
+        while new in result or (number > 2 and new in taken):
+            new, number = f"{name}_{number}", number + 1
+        result[new] = None
+    return list(result)
 
 
 def gathered(
     items: Iterator[tuple[Any, int]], start: int, position: Callable[[], int]
 ) -> Iterator[Chunk]:
     """Collect (item, size in bytes) into chunks, from record number ``start`` on. An item of None
-    is a record without a page. ``position`` gives the number of bytes of the file read so far."""
+    is a record without a page, one of ``Passed`` is counted too. ``position`` gives the number of
+    bytes of the file read so far."""
     raw: list[tuple[int, Any]] = []
+    passed: Counter[str] = Counter()
     size, first, number = 0, start, 0
     error = None
     try:
@@ -223,15 +270,18 @@ def gathered(
             number += 1
             if number <= start:
                 continue
-            if item is not None:
+            if isinstance(item, Passed):
+                passed[item.why] += 1
+            elif item is not None:
                 raw.append((number - 1, item))
             size += item_size
             if len(raw) == CHUNK_RECORDS or size >= CHUNK_BYTES:
-                yield Chunk(raw, first, number - first, position())
+                yield Chunk(raw, first, number - first, position(), passed=dict(passed))
                 raw, size, first = [], 0, number
+                passed.clear()
     except DAMAGE as damage:
         error = damage_reason(damage)
-    yield Chunk(raw, first, max(number - first, 0), position(), error)
+    yield Chunk(raw, first, max(number - first, 0), position(), error, dict(passed))
 
 
 def damage_reason(error: Exception) -> str:

@@ -5,9 +5,9 @@ A record keeps all its fields except the one that held its page.
 
 from __future__ import annotations
 
-import base64
 import gzip
 import json
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -21,6 +21,8 @@ from clutter.formats.base import (
     OutputFormat,
     Record,
     Row,
+    distinct,
+    finite,
     gathered,
     unpacked,
 )
@@ -29,6 +31,10 @@ from clutter.text import site_of, utf8
 
 if TYPE_CHECKING:
     import pyarrow
+
+MAX_DEPTH = 200
+"""Records that are nested deeper are not read: Python reads somewhat deeper values than it can
+write again."""
 
 _TOO_LONG = b"\n\n"
 """Replaces a line that is too long. No real line is equal to it."""
@@ -48,11 +54,19 @@ class JsonLines(ItemFormat, OutputFormat):
         if item == _TOO_LONG:
             return Record({}, error=f"longer than {base.MAX_PAGE_BYTES:,} bytes")
         try:
-            fields = json.loads(item)
+            fields = _parsed(item)
+            is_deep = depth(fields, MAX_DEPTH) > MAX_DEPTH
+        except RecursionError:
+            is_deep = True
         except ValueError as error:
             return Record({}, error=f"not JSON ({error})")
+        if is_deep:
+            return Record({}, error=f"nested more than {MAX_DEPTH} levels deep")
         if not isinstance(fields, dict):
             return Record({}, error="not a JSON object")
+        # names are UTF-8 everywhere, so lone surrogates are replaced
+        names = distinct(utf8(name).decode() for name in fields)
+        fields = dict(zip(names, fields.values(), strict=True))
         try:
             source = options.page_field(list(fields))
         except CleaningError as error:
@@ -67,7 +81,9 @@ class JsonLines(ItemFormat, OutputFormat):
         """Encode records as lines, compressed by themselves if the ending says so: gzip and
         Zstandard files may consist of several compressed parts."""
         if not isinstance(rows, Sequence):
-            rows = rows.to_pylist()
+            from clutter.formats.values import json_rows
+
+            rows = json_rows(rows)
         return _packed(utf8("".join([json_text(row) + "\n" for row in rows])), ending)
 
     def finish(self, part: Path, target: Path, ending: str) -> None:
@@ -77,18 +93,41 @@ class JsonLines(ItemFormat, OutputFormat):
 
 
 def json_text(value: Any) -> str:
-    """A value as JSON. Values that JSON does not have become text: dates in ISO format, bytes as
-    UTF-8 or else as base64, others by ``str``."""
-    return json.dumps(value, ensure_ascii=False, default=_plain)
+    """A JSON value as JSON. NaN and infinity, which Python reads but JSON does not have, become
+    null."""
+    try:
+        return json.dumps(value, ensure_ascii=False, allow_nan=False)
+    except ValueError:
+        return json.dumps(finite(value), ensure_ascii=False, allow_nan=False)
 
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, bytes):
-        try:
-            return value.decode()
-        except UnicodeDecodeError:
-            return base64.b64encode(value).decode()
-    return value.isoformat() if hasattr(value, "isoformat") else str(value)
+def depth(value: Any, limit: int) -> int:
+    """How deep a JSON value is nested: 0 for a number, 1 for a list of numbers. Stops above
+    ``limit``."""
+    level, inner = 0, [value]
+    while level <= limit:
+        inner = [x for x in inner if isinstance(x, dict | list)]
+        if not inner:
+            return level
+        level += 1
+        inner = [y for x in inner for y in (x.values() if isinstance(x, dict) else x)]
+    return level
+
+
+def _parsed(line: bytes) -> Any:
+    """The value of a line. Raises ValueError if it is not JSON, RecursionError."""
+    try:
+        return json.loads(line)
+    except (json.JSONDecodeError, UnicodeDecodeError):
+        raise
+    except ValueError:  # an integer with more digits than Python converts
+        return json.loads(line, parse_int=_integer)
+
+
+def _integer(digits: str) -> int | str:
+    """An integer, or its digits as text if there are more than Python converts."""
+    limit = sys.get_int_max_str_digits()
+    return digits if limit and len(digits.lstrip("-")) > limit else int(digits)
 
 
 def _packed(data: bytes, ending: str) -> bytes:

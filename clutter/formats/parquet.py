@@ -15,9 +15,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from clutter.cleaning import Content
-from clutter.errors import import_library
+from clutter.errors import ReadError, import_library
 from clutter.formats import base
-from clutter.formats.base import Chunk, CleanedChunk, Format, OutputFormat, Row, record_failure
+from clutter.formats.base import (
+    DAMAGE,
+    Chunk,
+    CleanedChunk,
+    Format,
+    OutputFormat,
+    Row,
+    damage_reason,
+    distinct,
+    record_failure,
+)
 from clutter.options import CleanOptions
 
 if TYPE_CHECKING:
@@ -25,44 +35,60 @@ if TYPE_CHECKING:
 
     from clutter.repetition import Repetition
 
+SMALL_GROUP_BYTES = 1_000_000
+"""Row groups up to this size are read ``CHUNK_RECORDS`` rows at a time, others at most
+``FEW_ROWS`` rows: however well they are compressed, the rows in memory are then few."""
+
+FEW_ROWS = 4
+
 ROW_GROUP_BYTES = 32_000_000
 """A row group of the output is complete at this many bytes."""
 
 
 class Parquet(Format, OutputFormat):
-    """Parquet tables. A chunk holds one record batch as an Arrow stream."""
+    """Parquet tables. A chunk holds one record batch as an Arrow stream, or as a str the reason why
+    its rows cannot be read."""
 
     endings = (".parquet",)
     output_endings = endings
 
     def _read(self, path: str, start: int, options: CleanOptions) -> Iterator[Chunk]:
-        import_library("pyarrow", "reading Parquet")
+        pa = import_library("pyarrow", "reading Parquet")
         from pyarrow import parquet
 
         from clutter.arrow import page_column
 
+        try:
+            # read the pages of columns when they are needed, not whole row groups in advance
+            file = parquet.ParquetFile(path, pre_buffer=False, buffer_size=1 << 20)
+        except (pa.ArrowException, OverflowError) as error:
+            raise ReadError(str(error)) from None
         size = os.path.getsize(path)
-        # read the pages of columns when they are needed, not whole row groups in advance
-        with parquet.ParquetFile(path, pre_buffer=False, buffer_size=1 << 20) as file:
-            page_column(file.schema_arrow, options)
-            rows_read = 0
+        with file:
+            page = page_column(file.schema_arrow, options)
+            total = max(file.metadata.num_rows, 1)
+            end = 0
             for group in range(file.num_row_groups):
-                group_rows = file.metadata.row_group(group).num_rows
-                if rows_read + group_rows <= start:
-                    rows_read += group_rows
+                first, end = end, end + file.metadata.row_group(group).num_rows
+                if end <= start:
                     continue
                 # one row group at a time: batches then begin at the same rows after a restart
-                for rows in file.iter_batches(base.CHUNK_RECORDS, row_groups=[group]):
-                    rows_read += rows.num_rows
-                    if rows_read <= start:
-                        continue
-                    read = size * rows_read // file.metadata.num_rows
-                    first = rows_read - rows.num_rows
-                    yield Chunk(stream_of(rows), first, rows.num_rows, read)
+                try:
+                    for rows in _batches(file, group, page):
+                        chunk_first, first = first, first + rows.num_rows
+                        if first > start:
+                            read = size * first // total
+                            yield Chunk(stream_of(rows), chunk_first, rows.num_rows, read)
+                except (*DAMAGE, pa.ArrowException, OverflowError) as error:
+                    reason = damage_reason(error).removeprefix("cannot be read from here on: ")
+                    if first < end:
+                        yield Chunk(reason, first, end - first, size * end // total)
 
     def contents(self, chunk: Chunk, options: CleanOptions) -> list[Content]:
         from clutter.arrow import contents
 
+        if isinstance(chunk.raw, str):
+            return []
         return contents(batch_of(chunk.raw), options)
 
     def clean(
@@ -71,11 +97,16 @@ class Parquet(Format, OutputFormat):
         import pyarrow as pa
 
         from clutter.arrow import clean_batch
+        from clutter.formats.values import json_rows
 
+        if isinstance(chunk.raw, str):
+            last = chunk.first + chunk.count
+            reason = f"rows {chunk.first + 1:,} to {last:,} cannot be read: {chunk.raw}"
+            return CleanedChunk([], (self.failure(name, chunk, 0, reason),), {"errors": 1})
         batch, counts = clean_batch(batch_of(chunk.raw), options, repetition)
         reasons = batch.column("error").to_pylist()
-        named = [key for key in ("id", "url") if batch.schema.names.count(key) == 1]
-        fields = batch.select(named).to_pylist()
+        named = [key for key in ("id", "url") if key in batch.schema.names]
+        fields = json_rows(batch.select(named))
         errors = [
             self.failure(name, chunk, i, reason, fields[i] if named else {})
             for i, reason in enumerate(reasons)
@@ -85,6 +116,8 @@ class Parquet(Format, OutputFormat):
         return CleanedChunk(good.drop_columns(["error"]), tuple(errors), dict(counts))
 
     def halves(self, chunk: Chunk) -> list[Chunk]:
+        if isinstance(chunk.raw, str):
+            return []
         rows = batch_of(chunk.raw)
         half = len(rows) // 2
         if not half:
@@ -138,16 +171,86 @@ def stream_of(rows: pyarrow.RecordBatch) -> bytes:
     return bytes(sink.getvalue().to_pybytes())
 
 
-def _write_table(part: Path, file: BinaryIO) -> None:
-    """Write the table of a file of pieces. Reads it twice: for the columns, then for the rows."""
+def _batches(file: Any, group: int, page: int) -> Iterator[pyarrow.RecordBatch]:
+    """The rows of a row group in batches, each as large as a chunk or a single row. ``page`` is the
+    position of the column of pages. Where a batch begins depends on the file only."""
     import pyarrow as pa
-    from pyarrow import parquet
 
-    from clutter.formats.schema import common_schema, fitted
+    size = base.CHUNK_RECORDS
+    metadata = file.metadata.row_group(group)
+    if metadata.total_byte_size > SMALL_GROUP_BYTES:
+        mean = metadata.total_byte_size // max(metadata.num_rows, 1)
+        size = min(size, FEW_ROWS if mean * FEW_ROWS <= base.CHUNK_BYTES else 1)
+    gathered: list[Any] = []
+
+    def joined() -> Iterator[pyarrow.RecordBatch]:
+        if gathered:
+            yield from pa.Table.from_batches(gathered).combine_chunks().to_batches()
+            gathered.clear()
+
+    for batch in file.iter_batches(size, row_groups=[group]):
+        rows = _portable(batch, page)
+        is_large = rows.nbytes > base.CHUNK_BYTES
+        for part in [rows.slice(i, 1) for i in range(rows.num_rows)] if is_large else [rows]:
+            gathered.append(part)
+            count = sum(x.num_rows for x in gathered)
+            if count + size > base.CHUNK_RECORDS or sum(x.nbytes for x in gathered) >= (
+                base.CHUNK_BYTES
+            ):
+                yield from joined()
+    yield from joined()
+
+
+def _portable(batch: pyarrow.RecordBatch, page: int) -> pyarrow.RecordBatch:
+    """A batch that can be sent to another process and written: columns with different names, not
+    nested too deep, and pages cut after ``MAX_PAGE_BYTES``, which are then refused as too long."""
+    import pyarrow as pa
+
+    from clutter.arrow import cut_pages
+    from clutter.formats.schema import MAX_DEPTH, arrow_depth, text_column
+
+    columns = [
+        text_column(column) if arrow_depth(column.type) > MAX_DEPTH else column
+        for column in batch.columns
+    ]
+    columns[page] = cut_pages(columns[page])
+    fields = [
+        field.with_name(name).with_type(column.type)
+        for field, name, column in zip(
+            batch.schema, distinct(batch.schema.names), columns, strict=True
+        )
+    ]
+    return pa.RecordBatch.from_arrays(columns, schema=pa.schema(fields, batch.schema.metadata))
+
+
+def _write_table(part: Path, file: BinaryIO) -> None:
+    """Write the table of a file of pieces. Reads it at least twice: for the columns, then for the
+    rows. Columns that Parquet cannot hold become text."""
+    import pyarrow as pa
+
+    from clutter.formats.schema import common_schema
 
     # most pieces have the same schema; each different one is kept once
     schemas = {table.schema.serialize().to_pybytes(): table.schema for table in _tables(part)}
     schema = common_schema(list(schemas.values()))
+    try:
+        _write_rows(part, file, schema)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        # the types did not show it: a large integer in a column of floats, say
+        for name in _unwritable(part, schema):
+            i = schema.get_field_index(name)
+            schema = schema.set(i, pa.field(name, pa.string()))
+        file.seek(0)
+        file.truncate()
+        _write_rows(part, file, schema)
+
+
+def _write_rows(part: Path, file: BinaryIO, schema: pyarrow.Schema) -> None:
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    from clutter.formats.schema import fitted
+
     with parquet.ParquetWriter(file, schema, compression="zstd") as writer:
         gathered: list[pa.Table] = []
         for table in itertools.chain(_tables(part), [None]):
@@ -156,6 +259,23 @@ def _write_table(part: Path, file: BinaryIO) -> None:
             if gathered and (table is None or sum(x.nbytes for x in gathered) >= ROW_GROUP_BYTES):
                 writer.write_table(pa.concat_tables(gathered))
                 gathered = []
+
+
+def _unwritable(part: Path, schema: pyarrow.Schema) -> list[str]:
+    """The names of the columns with values that do not fit the schema, or Parquet."""
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    from clutter.formats.schema import fitted
+
+    good = {field.name: pa.schema([field]) for field in schema}
+    for table in _tables(part):
+        for name, alone in list(good.items()):
+            try:
+                parquet.write_table(fitted(table, alone), pa.BufferOutputStream())
+            except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+                del good[name]
+    return [field.name for field in schema if field.name not in good]
 
 
 def _tables(part: Path) -> Iterator[pyarrow.Table]:

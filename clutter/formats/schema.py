@@ -7,29 +7,54 @@ pieces, and has only types that Parquet and its readers support.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
 import pyarrow as pa
+from pyarrow import parquet
 
-from clutter.formats.base import Row
-from clutter.formats.jsonl import json_text
+from clutter.arrow import LINES
+from clutter.formats.base import LineRows, Row, finite
+from clutter.formats.jsonl import depth, json_text
+from clutter.formats.values import json_values
 from clutter.text import utf8
+
+MAX_DEPTH = 50
+"""Columns that are nested deeper become JSON text. Arrow sends at most 64 levels to another
+process."""
 
 
 def table_of(rows: Sequence[Row]) -> pa.Table:
     """A table of records with a column for every field in any of them. A field with values of
     different types becomes JSON text."""
     names = dict.fromkeys(name for row in rows for name in row)
-    columns = {}
-    for name in names:
-        values = [row.get(name) for row in rows]
-        values = [utf8(value).decode() if isinstance(value, str) else value for value in values]
+    return pa.table({name: _column([row.get(name) for row in rows]) for name in names})
+
+
+def _column(values: Sequence[Any]) -> pa.Array:
+    if any(isinstance(value, LineRows) for value in values):
+        return pa.array(values, LINES)
+    values = [utf8(value).decode() if isinstance(value, str) else value for value in values]
+    if max(depth(value, MAX_DEPTH) for value in values) <= MAX_DEPTH:
         try:
-            columns[name] = pa.array(values)
+            return pa.array(values)
         except (pa.ArrowException, UnicodeEncodeError, OverflowError):
-            columns[name] = pa.array([_json(value) for value in values], pa.string())
-    return pa.table(columns)
+            pass
+    return pa.array([_json(value) for value in values], pa.string())
+
+
+def arrow_depth(kind: pa.DataType) -> int:
+    """How deep a type is nested: 0 for numbers, 1 for a list of numbers."""
+    children = [kind.field(i).type for i in range(kind.num_fields)]
+    return 1 + max(map(arrow_depth, children)) if children else 0
+
+
+def text_column(array: pa.Array) -> pa.Array:
+    """A column as text: text as it is, other values as JSON."""
+    if _is_text(array.type):
+        return array.cast(pa.string())
+    return pa.array([_json(value) for value in json_values(array)], pa.string())
 
 
 def common_schema(schemas: Sequence[pa.Schema]) -> pa.Schema:
@@ -39,20 +64,27 @@ def common_schema(schemas: Sequence[pa.Schema]) -> pa.Schema:
     for field in (field for schema in schemas for field in schema):
         known = types.get(field.name, field.type)
         types[field.name] = known if known == field.type else _wider(known, field.type)
-    return pa.schema([(name, _storable(kind)) for name, kind in types.items()])
+    storable = {name: _storable(kind) for name, kind in types.items()}
+    return pa.schema(
+        [(name, kind if _in_parquet(kind) else pa.string()) for name, kind in storable.items()]
+    )
 
 
 def fitted(table: pa.Table, schema: pa.Schema) -> pa.Table:
-    """A table converted to a schema that fits its rows; missing columns are filled with null."""
+    """A table converted to a schema; missing columns are filled with null. Raises ArrowInvalid if
+    a value does not fit its column, never for a column of text."""
     columns = []
     for field in schema:
         if field.name not in table.schema.names:
             columns.append(pa.nulls(table.num_rows, field.type))
             continue
         column = table.column(field.name)
-        if column.type != field.type and field.type == pa.string() and not _is_text(column.type):
-            column = pa.array([_json(value) for value in column.to_pylist()], pa.string())
-        columns.append(column if column.type == field.type else column.cast(field.type))
+        if column.type == field.type:
+            columns.append(column)
+        elif field.type == pa.string():
+            columns.append(pa.chunked_array(map(text_column, column.chunks), pa.string()))
+        else:
+            columns.append(column.cast(field.type))
     return pa.Table.from_arrays(columns, schema=schema)
 
 
@@ -80,11 +112,22 @@ def _storable(kind: pa.DataType) -> pa.DataType:
     return kind
 
 
+@functools.lru_cache
+def _in_parquet(kind: pa.DataType) -> bool:
+    """Whether Parquet has a form for this type. It has none for unions and intervals."""
+    try:
+        parquet.write_table(pa.table({"x": pa.nulls(1, kind)}), pa.BufferOutputStream())
+    except pa.ArrowException:
+        return False
+    return True
+
+
 def _is_text(kind: pa.DataType) -> bool:
     return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
 
 
 def _json(value: Any) -> str | None:
+    value = finite(value)
     if value is None or isinstance(value, str):
         return value
     return utf8(json_text(value)).decode()
