@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import random
 import subprocess
 import sys
+import tracemalloc
+import zlib
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -17,7 +21,7 @@ from hypothesis import strategies as st
 from clutter import cleaning
 from clutter.batch import run
 from clutter.formats import base, format_of, output_format_of
-from clutter.formats.base import Chunk, distinct, finite
+from clutter.formats.base import Chunk, ItemFormat, Record, distinct, finite
 from clutter.options import CleanOptions
 
 pa = pytest.importorskip("pyarrow", reason="needs the extra clutter[batch]")
@@ -414,3 +418,273 @@ def test_types_nested_too_deep_for_arrow_are_known() -> None:
         table = pa.table({"x": [nested(70)]})
         with pa.ipc.new_stream(pa.BufferOutputStream(), table.schema) as stream:
             stream.write(table)
+
+
+# WARC
+
+
+def warc(number: int, block: bytes, kind: str = "response", length: int | None = None) -> bytes:
+    """A record of an archive; ``length`` is what its headers say, if that is wrong."""
+    types = {"response": "application/http; msgtype=response", "conversion": "text/plain"}
+    return (
+        f"WARC/1.0\r\nWARC-Type: {kind}\r\nWARC-Record-ID: <urn:uuid:{number}>\r\n"
+        f"WARC-Target-URI: http://example.org/{number}\r\nWARC-Date: 2024-01-01T00:00:00Z\r\n"
+        f"Content-Type: {types.get(kind, 'application/warc-fields')}\r\n"
+        f"Content-Length: {len(block) if length is None else length}\r\n\r\n"
+    ).encode() + block + b"\r\n\r\n"  # fmt: skip
+
+
+def http(body: bytes, *headers: str, status: str = "200 OK") -> bytes:
+    lines = (f"HTTP/1.1 {status}", *headers, "", "")
+    return "\r\n".join(lines).encode() + body
+
+
+def html(number: int) -> bytes:
+    return f"<html><body><p>Page number {number} of this archive</body></html>".encode()
+
+
+def response(number: int, length: int | None = None) -> bytes:
+    return warc(number, http(html(number), "Content-Type: text/html"), length=length)
+
+
+def read(path: Path, start: int = 0) -> tuple[list[str], list[str]]:
+    """The ids of the pages of an archive, and all reasons of what cannot be read."""
+    form = format_of(path.name)
+    assert isinstance(form, ItemFormat)
+    ids: list[str] = []
+    reasons: list[str] = []
+    for chunk in form.read(str(path), start, OPTIONS):
+        for one in form.records(chunk, OPTIONS):
+            if one.error is None:
+                ids.append(one.fields["id"].removeprefix("urn:uuid:"))
+            else:
+                reasons.append(one.error)
+        reasons += [chunk.error] if chunk.error else []
+    return ids, reasons
+
+
+def numbers(*ranges: range) -> list[str]:
+    return [str(i) for part in ranges for i in part]
+
+
+def zst(data: bytes) -> bytes:
+    return bytes(pa.Codec("zstd").compress(data))
+
+
+PACKS: dict[str, Callable[[bytes], bytes]] = {
+    "a.warc": bytes,
+    "a.warc.gz": gzip.compress,
+    "a.warc.zst": zst,
+}
+
+
+@pytest.mark.parametrize("name", PACKS)
+@pytest.mark.parametrize("wrong", [5, 60, 400, 10**9, 10**14])
+@pytest.mark.parametrize("kind", ["response", "request", "warcinfo"])
+def test_a_record_of_the_wrong_length_costs_no_other(
+    tmp_path: Path, name: str, wrong: int, kind: str
+) -> None:
+    if name.endswith(".zst"):
+        pytest.importorskip("fastwarc")
+    block = http(html(20), "Content-Type: text/html")
+    bad = warc(20, block, kind, wrong)
+    records = [*map(response, range(20)), bad, *map(response, range(21, 80))]
+    (tmp_path / name).write_bytes(b"".join(map(PACKS[name], records)))
+    ids, reasons = read(tmp_path / name)
+    assert ids == numbers(range(20), range(21, 80))
+    (reason,) = reasons
+    assert reason.startswith("a record of the wrong length; ")
+    begin = len(b"".join(map(PACKS[name], records[:20])))
+    if name == "a.warc":
+        assert reason.endswith(f"; {len(bad)} bytes from byte {begin:,} on are skipped")
+    if name == "a.warc.gz":
+        size = len(gzip.compress(bad))
+        assert reason.endswith(f"; {size} bytes from byte {begin:,} on are skipped")
+
+
+def test_a_record_of_the_wrong_length_is_found_in_an_archive_packed_as_a_whole(
+    tmp_path: Path,
+) -> None:
+    records = [*map(response, range(20)), response(20, 9000), *map(response, range(21, 80))]
+    (tmp_path / "a.warc.gz").write_bytes(gzip.compress(b"".join(records)))
+    ids, reasons = read(tmp_path / "a.warc.gz")
+    assert ids == numbers(range(20), range(21, 80))
+    assert reasons == [
+        f"a record of the wrong length; {len(records[20])} unpacked bytes are skipped, from byte "
+        f"{len(b''.join(records[:20])):,} on of what is packed at byte 0"
+    ]
+
+
+@pytest.mark.parametrize("junk", [b"junk\n", b"\0" * 3000, b"WARC/1.0 is no record\r\n\r\n"])
+def test_junk_between_records_costs_none(tmp_path: Path, junk: bytes) -> None:
+    path = tmp_path / "a.warc"
+    path.write_bytes(response(0) + junk + response(1) + junk)
+    ids, reasons = read(path)
+    assert ids == ["0", "1"]
+    assert [reason.rpartition("; ")[2] for reason in reasons] == [
+        f"{len(junk):,} bytes from byte {len(response(0)):,} on are skipped",
+        f"{len(junk):,} bytes from byte {len(response(0) + junk + response(1)):,} on are skipped",
+    ]
+
+
+@pytest.mark.parametrize("place", [0, 3, 12, 40, -12, -7, -3])
+def test_a_damaged_gzip_member_costs_no_other(tmp_path: Path, place: int) -> None:
+    members = [gzip.compress(response(i)) for i in range(80)]
+    bad = bytearray(members[20])
+    bad[place] ^= 0xFF
+    begin = len(b"".join(members[:20]))
+    path = tmp_path / "a.warc.gz"
+    path.write_bytes(b"".join([*members[:20], bytes(bad), *members[21:]]))
+    ids, reasons = read(path)
+    assert ids == numbers(range(20), range(21, 80))
+    (reason,) = reasons
+    assert reason.startswith("damaged packed bytes (")
+    assert reason.endswith(f"; {len(bad)} bytes from byte {begin:,} on are skipped")
+
+
+@pytest.mark.parametrize("cut", [5, 15, 60, 150])
+def test_a_gzip_member_that_breaks_off_costs_no_other(tmp_path: Path, cut: int) -> None:
+    members = [gzip.compress(response(i)) for i in range(80)]
+    path = tmp_path / "a.warc.gz"
+    path.write_bytes(b"".join([*members[:20], members[20][:cut], *members[21:]]))
+    ids, reasons = read(path)
+    assert ids == numbers(range(20), range(21, 80))
+    assert len(reasons) == 1
+    path.write_bytes(b"".join([*members[:20], members[20][:cut]]))
+    ids, reasons = read(path)
+    assert ids == numbers(range(20))
+    assert f"{cut} bytes from byte {len(b''.join(members[:20])):,} on are skipped" in reasons[0]
+
+
+def test_a_damaged_archive_is_read_the_same_from_the_middle(tmp_path: Path) -> None:
+    parts = [gzip.compress(response(i, 7 if i % 9 == 0 else None)) for i in range(300)]
+    for i in range(5, 300, 40):
+        parts[i] = parts[i][:-9] + b"\0" * 9
+    path = tmp_path / "a.warc.gz"
+    path.write_bytes(b"".join(parts))
+    through = [(x.first, x.count, x.raw, x.error) for x in chunks(path)]
+    assert len(through) > 3
+    for i, (first, *_) in enumerate(through):
+        assert [(x.first, x.count, x.raw, x.error) for x in chunks(path, first)] == through[i:]
+    rows, errors = cleaned(tmp_path, path, "out.jsonl")
+    assert len(rows) + len(errors) == 300
+
+
+def test_a_response_is_a_record_with_its_status_and_media_type(tmp_path: Path) -> None:
+    pytest.importorskip("turbohtml")
+    path = tmp_path / "a.warc"
+    kind = "Content-Type: TEXT/HTML; charset=utf-8"
+    path.write_bytes(
+        warc(0, http(html(0), kind, status="206 Partial"))
+        + warc(1, http(html(1)))
+        + warc(2, b"Words", "conversion")
+    )
+    rows, errors = cleaned(tmp_path, path, "out.jsonl")
+    assert errors == []
+    assert list(rows[0]) == ["id", "url", "date", "status", "content_type", "text", "title"]
+    assert [(row["status"], row["content_type"]) for row in rows] == [
+        (206, "text/html"), (200, None), (None, "text/plain"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("output", ["out.jsonl", "out.parquet"])
+def test_what_is_passed_over_is_counted_by_why(tmp_path: Path, output: str) -> None:
+    pytest.importorskip("turbohtml")
+    blocks = [
+        http(b"", status="301 Moved"),
+        http(b"", status="302 Found"),
+        http(html(0), status="404 Not Found"),
+        http(b"\x89PNG", "Content-Type: image/png"),
+        b"no HTTP at all",
+        http(html(5)),
+    ]
+    path = tmp_path / "a.warc"
+    requests = b"".join(warc(i, b"GET / HTTP/1.1\r\n\r\n", "request") for i in range(3))
+    path.write_bytes(requests + b"".join(map(warc, range(len(blocks)), blocks)))
+    counts = run([str(path)], str(tmp_path / output), OPTIONS).counts
+    assert {key: counts[key] for key in counts if "passed" in key} == {
+        "passed/redirect": 2, "passed/status": 1, "passed/content type": 1, "passed/no page": 4,
+    }  # fmt: skip
+    assert counts["pages"] == 1
+
+
+def test_counts_of_what_is_passed_over_are_kept_when_a_chunk_is_split() -> None:
+    chunk = Chunk([(0, b"a"), (1, b"b"), (2, b"c")], 0, 9, passed={"status": 6})
+    form = format_of("a.jsonl")
+    parts = [chunk]
+    for _ in range(4):
+        parts = [half for part in parts for half in (form.halves(part) or [part])]
+    assert [len(part.raw) for part in parts if part.raw] == [1, 1, 1]
+    assert [dict(part.passed) for part in parts if part.passed] == [{"status": 6}]
+    assert all(not part.raw for part in parts if part.passed)
+
+
+def deflate(data: bytes, window: int) -> bytes:
+    pack = zlib.compressobj(wbits=window)
+    return pack.compress(data) + pack.flush()
+
+
+BODIES: dict[str, Callable[[bytes], bytes]] = {
+    "gzip": gzip.compress,
+    "x-gzip": lambda data: gzip.compress(data[:9]) + gzip.compress(data[9:]),
+    "deflate": lambda data: deflate(data, 15),
+    "Deflate": lambda data: deflate(data, -15),
+    "br": lambda data: bytes(pa.Codec("brotli").compress(data)),
+    "zstd": zst,
+    "gzip, br": lambda data: bytes(pa.Codec("brotli").compress(gzip.compress(data))),
+    "gzip, gzip": lambda data: gzip.compress(gzip.compress(data)),
+    "identity": bytes,
+    "unknown": bytes,
+}
+
+
+def bodies(folder: Path, *blocks: bytes) -> list[Record]:
+    path = folder / "a.warc"
+    path.write_bytes(b"".join(map(warc, range(len(blocks)), blocks)))
+    form = format_of(path.name)
+    assert isinstance(form, ItemFormat)
+    return [one for chunk in chunks(path) for one in form.records(chunk, OPTIONS)]
+
+
+@pytest.mark.parametrize("encoding", BODIES)
+def test_a_packed_body_is_unpacked_and_one_that_is_not_is_taken_as_it_is(
+    tmp_path: Path, encoding: str
+) -> None:
+    packed = BODIES[encoding](html(1))
+    chunked = b"".join(b"%x;a=b\r\n%s\r\n" % (len(x), x) for x in (packed[:9], packed[9:]))
+    found = bodies(
+        tmp_path,
+        http(packed, f"content-encoding: {encoding}"),
+        http(chunked + b"0\r\n\r\n", f"Content-Encoding:{encoding}", "Transfer-Encoding: Chunked"),
+        http(html(1), f"Content-Encoding: {encoding}", "Transfer-Encoding: chunked"),
+        http(b"", f"Content-Encoding: {encoding}"),
+    )
+    assert [one.error for one in found] == [None] * 4
+    assert [one.content.data for one in found] == [html(1), html(1), html(1), b""]
+
+
+@pytest.mark.parametrize("encoding", [key for key in BODIES if BODIES[key] is not bytes])
+def test_a_body_that_unpacks_without_end_is_one_error(
+    tmp_path: Path, encoding: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(base, "MAX_PAGE_BYTES", 300_000)
+    bomb = BODIES[encoding](bytes(100_000_000 if "," not in encoding else 20_000_000))
+    assert len(bomb) < 250_000
+    head = f"Content-Encoding: {encoding}"
+    tracemalloc.start()
+    first, second = bodies(tmp_path, http(bomb, head), http(html(1)))
+    assert tracemalloc.get_traced_memory()[1] < 10_000_000
+    tracemalloc.stop()
+    assert (first.error, first.content.data) == ("longer than 300,000 bytes", None)
+    assert first.fields["url"] == "http://example.org/0"
+    assert second.content.data == html(1)
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "deflate"])
+def test_a_packed_body_that_is_damaged_is_one_error(tmp_path: Path, encoding: str) -> None:
+    data = random.Random(1).randbytes(200_000)
+    packed = bytearray(BODIES[encoding](data))
+    packed[150_000:150_100] = bytes(100)
+    [one] = bodies(tmp_path, http(bytes(packed), f"Content-Encoding: {encoding}"))
+    assert one.error is not None
+    assert one.error.startswith(f"the body is packed with {encoding}, and damaged (")

@@ -1,52 +1,60 @@
 """WARC and WET archives, the formats of web archives and Common Crawl: reading only.
 
-A record gets the page and its id, address and date. fastwarc reads the archives. In an output
-folder, their clean records become JSON lines.
+A record gets the page, its id, address and date, and the status and media type of the response. In
+an output folder, their clean records become JSON lines.
 """
 
 from __future__ import annotations
 
-import contextlib
-import re
 from collections.abc import Iterator
-from typing import BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 from clutter.cleaning import Content
-from clutter.errors import ReadError, import_library
-from clutter.formats import base
-from clutter.formats.base import Chunk, ItemFormat, Record, gathered
+from clutter.formats import base, http
+from clutter.formats.archive import Damage, archive_records
+from clutter.formats.base import Chunk, ItemFormat, Passed, Record, gathered
 from clutter.options import CleanOptions
 from clutter.text import site_of
 
-_HEADERS_END = re.compile(rb"\r?\n\r?\n")
-_STATUS = re.compile(rb"HTTP/\S+\s+(\d+)")
-_TYPE = re.compile(rb"^content-type:\s*([\w.+/-]+)", re.I | re.M)
 _PAGE_TYPES = ("text/html", "application/xhtml+xml", "text/plain")
+_PAGE_RECORDS = ("response", "resource", "conversion")
 
-_Response = tuple[dict[str, str], bytes, bool, str]
-"""A record of an archive: its fields, its content, whether that is HTTP, and its media type."""
+
+class _Page(NamedTuple):
+    """A record of an archive that holds a page: its fields, its block, the response in it (None if
+    the block is the page itself), and its media type."""
+
+    fields: dict[str, Any]
+    block: bytes
+    response: http.Response | None
+    kind: str
 
 
 class Warc(ItemFormat):
-    """Archives of responses. The items of a chunk are responses."""
+    """Archives of responses. The items of a chunk are pages, and damage."""
 
     endings = tuple(
         kind + pack for kind in (".warc", ".wet", ".warc.wet") for pack in ("", ".gz", ".zst")
     )
 
     def _read(self, path: str, start: int, options: CleanOptions) -> Iterator[Chunk]:
-        import_library("fastwarc", "reading WARC")
         with open(path, "rb") as file:
-            yield from gathered(_responses(file), start, file.tell)
+            yield from gathered(_items(file), start, file.tell)
 
-    def _record(self, item: _Response, options: CleanOptions) -> Record:
-        fields, block, is_http, kind = item
+    def _record(self, item: _Page | Damage, options: CleanOptions) -> Record:
+        if isinstance(item, Damage):
+            return Record(_identity(item.headers) if item.headers else {}, error=item.reason)
+        fields, block, response, kind = item
         if len(block) > base.MAX_PAGE_BYTES:
             return Record(fields, error=f"longer than {base.MAX_PAGE_BYTES:,} bytes")
         encoding = None
-        is_html = not kind.startswith("text/plain")
-        if is_http:
-            block, encoding = _http_body(block)
+        is_html = kind != "text/plain"
+        if response is not None:
+            try:
+                block = http.body(block, response)
+            except ValueError as error:
+                return Record(fields, error=str(error))
+            encoding = response.charset
             if is_html and encoding is not None:
                 from clutter.html.decode import is_encoding
 
@@ -60,51 +68,40 @@ class Warc(ItemFormat):
         return place[: -len(ending)] + ".jsonl.gz"
 
 
-def _responses(file: BinaryIO) -> Iterator[tuple[_Response | None, int]]:
-    from fastwarc.warc import ArchiveIterator, WarcRecordType
-
-    kinds = WarcRecordType.response | WarcRecordType.resource | WarcRecordType.conversion
-    # HTTP headers are parsed later: here a mistake in them would end the reading of the file
-    for record in ArchiveIterator(file, record_types=kinds, parse_http=False):
-        block = record.reader.read(base.MAX_PAGE_BYTES + 1)
-        headers = {key.lower(): value for key, value in record.headers.items()}
-        kind = _page_type(block) if record.is_http else headers.get("content-type", "")
-        if kind.split(";")[0].strip().lower() not in _PAGE_TYPES:
-            yield None, len(block)
-            continue
-        if len(block) < min(record.content_length, base.MAX_PAGE_BYTES):
-            raise EOFError("the file ends within a record")
-        fields = {
-            "id": headers.get("warc-record-id", "").strip("<>"),
-            "url": headers.get("warc-target-uri", "").strip("<>"),
-            "date": headers.get("warc-date", ""),
-        }
-        yield (fields, block, bool(record.is_http), kind), len(block)
+def _items(file: BinaryIO) -> Iterator[tuple[_Page | Damage | Passed, int]]:
+    """The items of an archive with their sizes: pages, damage, and why others are passed over."""
+    for record in archive_records(file):
+        if isinstance(record, Damage):
+            yield record, 0
+        else:
+            yield _item(record.headers, record.block), len(record.block)
 
 
-def _page_type(block: bytes) -> str:
-    """The media type of an HTTP response: "" if its status is not 2xx, "text/html" if it does not
-    name one."""
-    end = _HEADERS_END.search(block, 0, 100_000)
-    headers = block[: end.start()] if end else b""
-    status = _STATUS.match(headers)
-    if status is None or not status[1].startswith(b"2"):
-        return ""
-    kind = _TYPE.search(headers)
-    return kind[1].decode("ascii", "replace") if kind else "text/html"
+def _item(headers: dict[str, str], block: bytes) -> _Page | Passed:
+    if headers.get("warc-type", "").lower() not in _PAGE_RECORDS:
+        return Passed("no page")
+    status, response = None, None
+    kind = http.media_type(headers.get("content-type", ""))
+    if kind == "application/http":
+        response = http.parsed(block)
+        if response is None:
+            return Passed("no page")
+        status, kind = response.status, response.media_type
+        if not 200 <= status < 300:
+            return Passed("redirect" if 300 <= status < 400 else "status")
+    page_kind = kind or ("text/html" if response is not None else "")
+    if page_kind not in _PAGE_TYPES:
+        return Passed("content type")
+    fields = _identity(headers) | {
+        "date": headers.get("warc-date", ""),
+        "status": status,
+        "content_type": kind,
+    }
+    return _Page(fields, block, response, page_kind)
 
 
-def _http_body(block: bytes) -> tuple[bytes, str | None]:
-    """The unpacked body of an HTTP response and its declared character set. Raises ReadError."""
-    from fastwarc.warc import WarcRecord, WarcRecordType
-
-    # in many archives the body is already unpacked, but the headers say that it is packed
-    for decode in ("all", "content", "none"):
-        record = WarcRecord()
-        record.init_headers(record_type=WarcRecordType.response)
-        record.set_bytes_content(block)
-        record.is_http = True
-        with contextlib.suppress(OSError, ValueError):
-            record.parse_http(auto_decode=decode)
-            return record.reader.read(), record.http_charset
-    raise ReadError("not HTTP")
+def _identity(headers: dict[str, str]) -> dict[str, Any]:
+    return {
+        "id": headers.get("warc-record-id", "").strip("<>"),
+        "url": headers.get("warc-target-uri", "").strip("<>"),
+    }
