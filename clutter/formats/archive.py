@@ -73,8 +73,7 @@ def _record(source: _Source) -> ArchiveRecord | Damage:
 
     Raises ReadError if there is none.
     """
-    begin = source.place()
-    after = begin
+    begin = after = source.keep()
     headers: dict[str, str] = {}
     if not source.ahead(5).startswith(b"WARC/"):
         reason = "no record begins here"
@@ -82,24 +81,25 @@ def _record(source: _Source) -> ArchiveRecord | Damage:
         reason = "a record whose headers do not end"
     else:
         headers = _parsed(header)
-        after = source.place()
+        after = source.keep()
         length = headers.get("content-length", "")
         if not (length.isascii() and length.isdigit() and len(length) < 16):
             reason = "a record without a length"
         else:
             size = int(length)
             block = source.take(min(size, base.MAX_PAGE_BYTES + 1))
-            is_whole = len(block) + source.drop(size - len(block)) == size
-            # line breaks show that the length is right, even if what follows is damaged
+            is_whole = len(block) == size or source.drop_rest(size - len(block))
             breaks = source.drop_line_breaks()
             following = source.ahead(5)
-            at_end = not following and not source.is_damaged
             if is_whole and (
-                following == b"WARC/" or at_end or (following and breaks == b"\r\n\r\n")
+                following == b"WARC/"
+                or (not following and not source.is_damaged)
+                # the length is right, but what follows is damaged
+                or (following and breaks == b"\r\n\r\n" and not _RECORD.search(block))
             ):
                 return ArchiveRecord(headers, block)
             reason = "a record of the wrong length" if is_whole else "the file ends within a record"
-    source.go_to(after)
+    source.go_back(after)
     if after == begin:  # not to find the same record again
         source.drop(1)
     if source.find_record():
@@ -153,6 +153,7 @@ class _Source:
 
     def __init__(self, file: BinaryIO) -> None:
         self.file = file
+        self._size = file.seek(0, os.SEEK_END)
         file.seek(0)
         start = file.read(4)
         self.is_packed = start.startswith(_GZIP[:2]) or start in _ZSTD
@@ -169,12 +170,26 @@ class _Source:
         """Continue at a place."""
         self.gap: _Gap | None = None
         self._pieces = self._unpack(self.file, place.offset)
+        self._kept: int | None = None
         self._buffer = b""
         self._begin = 0  # of the next byte in the buffer
         self._total = 0  # unpacked bytes before the buffer
         # where the pieces in the buffer begin: the number of unpacked bytes, the place in the file
         self._members: deque[tuple[int, int]] = deque([(0, place.offset)])
         self.drop(place.inner)
+
+    def keep(self) -> _Place:
+        """Keep what follows in memory, to go back to here. Returns this place."""
+        self._kept = self._total + self._begin
+        return self.place()
+
+    def go_back(self, place: _Place) -> None:
+        """Go back to the place that ``keep`` returned last."""
+        if self._kept is None:
+            self.go_to(place)
+        else:
+            self._begin = self._kept - self._total
+            self._kept = None
 
     def pass_gap(self) -> _Gap:
         """Continue behind the gap, and return it."""
@@ -214,11 +229,12 @@ class _Source:
     def ahead(self, size: int) -> bytes:
         """The next bytes, fewer before a gap or at the end."""
         if len(self._buffer) - self._begin < size and self.gap is None:
-            pieces = [self._buffer[self._begin :]]
-            self._total += self._begin
-            self._begin = 0
+            used = self._begin if self._kept is None else self._kept - self._total
+            pieces = [self._buffer[used:]]
+            self._total += used
+            self._begin -= used
             have = len(pieces[0])
-            while have < size:
+            while have < self._begin + size:
                 piece = next(self._pieces, None)
                 if not isinstance(piece, _Piece):
                     self.gap = piece
@@ -242,6 +258,15 @@ class _Source:
         while left and (data := self.take(min(left, READ_BYTES))):
             left -= len(data)
         return size - left
+
+    def drop_rest(self, size: int) -> bool:
+        """Continue after the next bytes, of a block too large to be kept. Returns whether there are
+        so many; does not read a file that is not packed to find that there are not."""
+        self._kept = None
+        place = self.place()
+        if not self.is_packed and place.offset + place.inner + size > self._size:
+            return False
+        return self.drop(size) == size
 
     def drop_line_breaks(self) -> bytes:
         """Continue after the next line breaks. Returns at most four of their characters."""

@@ -90,7 +90,7 @@ def _unchunked(data: bytes) -> bytes:
         at += len(data[at : at + 2]) - len(data[at : at + 2].lstrip(b"\r\n"))
     if not parts:
         return data
-    if at < len(data):
+    if b"\n" in data[at:]:
         raise ReadError("the body has damaged chunks")
     return b"".join(parts)  # the crawler stopped within the body
 

@@ -174,7 +174,6 @@ def stream_of(rows: pyarrow.RecordBatch) -> bytes:
 def _batches(file: Any, group: int, page: int) -> Iterator[pyarrow.RecordBatch]:
     """The rows of a row group in batches, each as large as a chunk or a single row. ``page`` is the
     position of the column of pages. Where a batch begins depends on the file only."""
-    import pyarrow as pa
 
     size = base.CHUNK_RECORDS
     metadata = file.metadata.row_group(group)
@@ -182,23 +181,26 @@ def _batches(file: Any, group: int, page: int) -> Iterator[pyarrow.RecordBatch]:
         mean = metadata.total_byte_size // max(metadata.num_rows, 1)
         size = min(size, FEW_ROWS if mean * FEW_ROWS <= base.CHUNK_BYTES else 1)
     gathered: list[Any] = []
-
-    def joined() -> Iterator[pyarrow.RecordBatch]:
-        if gathered:
-            yield from pa.Table.from_batches(gathered).combine_chunks().to_batches()
-            gathered.clear()
-
+    rows = nbytes = 0
     for batch in file.iter_batches(size, row_groups=[group]):
-        rows = _portable(batch, page)
-        is_large = rows.nbytes > base.CHUNK_BYTES
-        for part in [rows.slice(i, 1) for i in range(rows.num_rows)] if is_large else [rows]:
+        batch_bytes = batch.nbytes
+        is_large = batch_bytes > base.CHUNK_BYTES
+        for part in [batch.slice(i, 1) for i in range(batch.num_rows)] if is_large else [batch]:
             gathered.append(part)
-            count = sum(x.num_rows for x in gathered)
-            if count + size > base.CHUNK_RECORDS or sum(x.nbytes for x in gathered) >= (
-                base.CHUNK_BYTES
-            ):
-                yield from joined()
-    yield from joined()
+            rows += part.num_rows
+            nbytes += part.nbytes if is_large else batch_bytes
+            if rows + size > base.CHUNK_RECORDS or nbytes >= base.CHUNK_BYTES:
+                yield from _joined(gathered, page)
+                gathered, rows, nbytes = [], 0, 0
+    if gathered:
+        yield from _joined(gathered, page)
+
+
+def _joined(batches: list[Any], page: int) -> Iterator[pyarrow.RecordBatch]:
+    import pyarrow as pa
+
+    for batch in pa.Table.from_batches(batches).combine_chunks().to_batches():
+        yield _portable(batch, page)
 
 
 def _portable(batch: pyarrow.RecordBatch, page: int) -> pyarrow.RecordBatch:
