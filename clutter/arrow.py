@@ -129,6 +129,9 @@ def clean_batch(
     schema = cleaned_schema(batch.schema, options)
     source = page_column(batch.schema, options)
     pages = clean_many(contents(batch, options), options, repetition)
+    for i, size in enumerate(_sizes(batch.column(source))):
+        if size > cleaning.MAX_PAGE_BYTES:
+            pages[i] = f"longer than {cleaning.MAX_PAGE_BYTES:,} bytes"
     rows = [{"error": page} if isinstance(page, str) else page.fields() for page in pages]
     columns = batch.columns
     del columns[source]

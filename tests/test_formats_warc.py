@@ -74,6 +74,7 @@ def test_archives_give_their_pages(tmp_path: Path, name: str) -> None:
     assert pages[0].content.encoding == "windows-1251"
     assert pages[0].fields == {
         "id": "urn:uuid:2", "url": "http://example.org/2", "date": "2024-01-03T00:00:00Z",
+        "status": 200, "content_type": "text/html",
     }  # fmt: skip
 
 
