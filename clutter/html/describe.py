@@ -26,6 +26,10 @@ _DISTANCE = (0, 1, 2, 3, 3, 4, 4, 5, 5, 5)
 """The distance class of an element around a line, from the innermost; far ones share a class."""
 _WITHIN, _TARGET = 6, 7
 """The distance classes of elements within the line, and of the target of its link."""
+_CACHED = 1 << 13
+_NAME, _URL = 256, 105
+"""Only so many characters of a name or of the target of a link are used. It is cut off before it
+goes to a cache: targets that begin with "data:" have megabytes."""
 _MIX = np.uint64(0xD6E8FEB86659FD93)
 
 
@@ -66,8 +70,8 @@ def spread(markup: Markup, rows: Ints) -> Markup:
 def _hashes(lines: Sequence[WalkedLine], elements: Collection[Names]) -> tuple[Ints, Ints]:
     """Hashes of the tags and names on the path of each line, which also depend on the distance,
     and of the target of its first link: ``hashes`` and ``first`` of ``Markup``."""
-    words = [_element_hashes(names) for names in elements]
-    words += [_target_hashes(line.target) for line in lines]
+    words = [_element_hashes(tuple(name and name[:_NAME] for name in names)) for names in elements]
+    words += [_target_hashes(line.target[:_URL]) for line in lines]
     targets = len(elements)
     # for each line: the elements around it, innermost first, those within it, and its target
     numbers: list[int] = []
@@ -93,7 +97,7 @@ def _hashes(lines: Sequence[WalkedLine], elements: Collection[Names]) -> tuple[I
     return buckets, first
 
 
-@functools.lru_cache(1 << 15)
+@functools.lru_cache(_CACHED)
 def _element_hashes(element: Names) -> tuple[int, ...]:
     """Hashes of an element's tag and of the words of its class, id, role and so on."""
     tag, *names = element
@@ -104,7 +108,7 @@ def _element_hashes(element: Names) -> tuple[int, ...]:
     return tuple(zlib.crc32(word.encode("utf-8", "replace")) * 0x100000001 for word in words[:12])
 
 
-@functools.lru_cache(1 << 15)
+@functools.lru_cache(_CACHED)
 def _target_hashes(target: str) -> tuple[int, ...]:
     """Hashes of the words in the URL of a link."""
     if not target:

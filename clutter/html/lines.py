@@ -17,6 +17,7 @@ from turbohtml import Document, Text
 
 from clutter.html.decode import decoded_html
 from clutter.html.describe import describe, spread
+from clutter.html.limits import MAX_LINES, limited, restore, too_many
 from clutter.html.walk import Walk
 from clutter.markup import N_MARKUP_FEATURES, Markup, without_hashes
 from clutter.text import LINE_BREAK
@@ -41,21 +42,27 @@ class HtmlText:
 def parse(html: str | bytes, encoding: str | None = None) -> Document:
     """The parsed document of a page. For bytes, ``encoding`` is the encoding from the HTTP header.
 
-    Raises the errors of ``decoded_html``.
+    Raises the errors of ``decoded_html`` and ``limited``.
     """
+    source, is_changed = limited(decoded_html(html, encoding))
     document = turbohtml.parse(
-        decoded_html(html, encoding),
+        source,
         positions=False,
         scripting=True,
         allow_declarative_shadow_roots=False,
     )
+    if is_changed:
+        restore(document)
     for template in document.select("template[shadowrootmode]"):  # their content is visible
         template.replace_with(*[node for content in template.children for node in content.children])
     return document
 
 
 def read(html: str | bytes, encoding: str | None = None) -> HtmlText:
-    """The lines of a page and their markup. Raises the errors of ``decoded_html``."""
+    """The lines of a page and their markup.
+
+    Raises the errors of ``parse``; HtmlError if it has more than ``MAX_LINES`` lines.
+    """
     text = decoded_html(html, encoding)
     document = parse(text)
     if not _TAG.search(text):
@@ -80,5 +87,7 @@ def read(html: str | bytes, encoding: str | None = None) -> HtmlText:
 
 def _unmarked(text: str, document: Document, encoding: str | None) -> HtmlText:
     count = len(LINE_BREAK.split(text))
+    if count > MAX_LINES:
+        raise too_many("lines", MAX_LINES)
     markup = without_hashes(np.zeros((count, N_MARKUP_FEATURES), np.float32))
     return HtmlText(text, markup, [[] for _ in range(count)], document, encoding)

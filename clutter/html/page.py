@@ -11,6 +11,9 @@ import functools
 from collections.abc import Collection
 from dataclasses import dataclass
 
+import turbohtml
+from turbohtml import Document, Element, Text
+
 from clutter.errors import CleaningError
 from clutter.html.lines import HtmlText, parse, read
 from clutter.html.markdown import to_markdown
@@ -71,7 +74,7 @@ class HtmlPage(Page):
     def metadata(self) -> Metadata:
         """The metadata of the page. The title is the first line with the label title, if there is
         one, else the title in the page's own metadata."""
-        article = parse(self._html, self._encoding).article()
+        article = _summary(parse(self._html, self._encoding)).article()
         return Metadata(
             self.title or article.title,
             article.byline,
@@ -80,3 +83,36 @@ class HtmlPage(Page):
             article.site_name,
             article.canonical,
         )
+
+
+_METADATA = (("h1", 20), ("title", 20), ("time", 20), ("a[rel~=author i]", 20), ("meta", 1000),
+             ("link", 1000))  # fmt: skip
+"""The elements that hold metadata, and how many of each are read."""
+_ATTRIBUTES = ("content", "datetime", "href", "name", "property", "rel")
+
+
+def _summary(document: Document) -> Document:
+    """A flat document with only those elements of another that hold metadata.
+
+    turbohtml reads metadata together with the text of the article, which takes very long for
+    tables in tables; this is the same for the metadata, and short. Removes templates from
+    ``document``.
+    """
+    document.remove("template")
+    summary = turbohtml.parse("<!doctype html>", positions=False)
+    head, body = summary.select("head, body")
+    if document.root is not None and summary.root is not None:
+        language = document.root.attr("lang")
+        if language is not None:
+            summary.root.attrs["lang"] = language
+    for selector, most in _METADATA:
+        in_head = set(document.select(f"head {selector}"))
+        for element in document.select(selector)[:most]:
+            attributes = {name: element.attr(name) for name in _ATTRIBUTES}
+            copy = Element(
+                element.tag, {name: x for name, x in attributes.items() if x is not None}
+            )
+            if text := element.text:
+                copy.append(Text(text))
+            (head if element in in_head else body).append(copy)
+    return summary

@@ -12,6 +12,7 @@ import re
 
 from turbohtml import Document, Element, Node, Text
 
+from clutter.html.limits import MAX_LINES, too_many
 from clutter.markup import INSIDE
 from clutter.text import LINE_BREAK
 
@@ -85,7 +86,10 @@ class WalkedLine:
 
 class Walk:
     """One pass over the nodes of a document. It collects the lines, and numbers the kinds of
-    elements (tag, class, id, role, itemprop, rel). It removes hidden parts from the document."""
+    elements (tag, class, id, role, itemprop, rel). It removes hidden parts from the document.
+
+    Raises HtmlError if there are more than ``MAX_LINES`` lines or ``MAX_ELEMENTS`` elements.
+    """
 
     def __init__(self, document: Document) -> None:
         self.lines: list[WalkedLine] = []
@@ -246,6 +250,8 @@ class Walk:
             text = text.rstrip() if self.pre else _SPACE.sub(" ", text).strip(" ")
             line.text = LINE_BREAK.sub(" ", text)
             self.lines.append(line)
+            if len(self.lines) > MAX_LINES:
+                raise too_many("lines", MAX_LINES)
             self.apart = False
             self.line = line = WalkedLine()
         elif line.parts or line.links:
