@@ -7,8 +7,10 @@ in this module.
 
 from __future__ import annotations
 
+import codecs
 import os
 import re
+from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from clutter.errors import DecodingError, EncodingError
@@ -16,6 +18,10 @@ from clutter.errors import DecodingError, EncodingError
 LINE_BREAK = re.compile(r"\r\n|\n|\r")
 """The line breaks, in the whole library: no other character ends a line."""
 
+_MARK = "\ufeff"
+_UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_GUESSED = 100_000
+"""So many bytes are enough to guess an encoding."""
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _NO_BYTE = re.compile("[\ud800-\udc7f\udd00-\udfff]")  # of a name: those are \udc80 to \udcff
 _UNSAFE = re.compile(
@@ -29,25 +35,63 @@ def utf8(text: str) -> bytes:
 
 
 def decoded(data: str | bytes, encoding: str) -> str:
-    """The text of a page of plain text. Line breaks do not change.
+    """The text of a page of plain text. Line breaks do not change. A byte order mark at the start
+    is not part of the text; bytes that begin with the mark of UTF-16 are read as UTF-16 if
+    ``encoding`` is UTF-8.
 
     Raises DecodingError for bytes that are not valid in this encoding, EncodingError for an
     unknown encoding.
     """
     if isinstance(data, str):
-        return data
+        return data.removeprefix(_MARK)
+    data = bytes(data)
     try:
-        return bytes(data).decode(encoding)
+        if data.startswith(_UTF16_MARKS) and codecs.lookup(encoding).name == "utf-8":
+            encoding = "utf-16"
+        return data.decode(encoding).removeprefix(_MARK)
     except UnicodeDecodeError as error:
-        byte = bytes(data[error.start : error.start + 1]).hex()
+        byte = data[error.start : error.start + 1].hex()
         raise DecodingError(
             f"not {encoding.upper()}: byte 0x{byte} at position {error.start}; "
-            "name the right encoding, for example cp1252"
+            f"name the right encoding, for example {likely_encoding(data)}"
         ) from None
     except UnicodeError as error:
         raise DecodingError(f"not {encoding.upper()}: {error}") from None
     except LookupError as error:
         raise EncodingError(str(error)) from None
+
+
+def likely_encoding(data: bytes) -> str:
+    """The encoding that bytes of plain text most likely have, for a message: by the detector of
+    turbohtml if that is installed, else by how many bytes are not ASCII."""
+    is_whole = len(data) <= _GUESSED  # else the last character may be cut
+    data = data[:_GUESSED]
+    for name in _guesses(data):
+        try:
+            codecs.getincrementaldecoder(name)().decode(data, is_whole)
+        except (LookupError, UnicodeError):
+            continue
+        return name
+    return "cp1252"
+
+
+def _guesses(data: bytes) -> Iterator[str]:
+    zeros = data.count(0)
+    if data.startswith(_UTF16_MARKS):
+        yield "utf-16"
+    elif zeros * 3 > len(data):  # every second byte of most UTF-16
+        yield "utf-16-be" if data[::2].count(0) * 2 > zeros else "utf-16-le"
+    yield "utf-8"
+    try:
+        from turbohtml import detect
+    except ImportError:
+        letters = sum(byte >= 0xC0 for byte in data)
+        if letters * 2 > len(data):  # words of an alphabet that is not Latin
+            yield "cp1251"
+    else:
+        name = detect.detect(data).encoding or ""
+        # the names that Python and people use
+        yield re.sub("^windows-(?=125)", "cp", name.lower())
 
 
 def printable(path: str) -> str:

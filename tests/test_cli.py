@@ -114,8 +114,10 @@ def test_clean_of_nothing_is_nothing(run: Run) -> None:
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 def test_bytes_come_out_as_they_went_in(run: Run, end: str) -> None:
-    data = f"\ufeffone\t{end}{end}  two \x0c\0\x85 zwei\u2028{end}три{end}".encode()
+    data = f"one\t{end}{end}  two \x0c\0\x85 zwei\u2028{end}\ufeffтри{end}".encode()
     assert run("clean", "--threshold", "0", stdin=data) == (0, data, "")
+    # a byte order mark is no part of the first line
+    assert run("clean", "--threshold", "0", stdin=b"\xef\xbb\xbf" + data) == (0, data, "")
 
 
 @pytest.mark.parametrize("encoding", ["cp1252", "utf-16", "utf-16-le", "utf-8-sig", "UTF8"])

@@ -81,6 +81,21 @@ def test_a_byte_order_mark(codec: str) -> None:
     assert lines_of(data) == lines_of(data, "koi8-r") == [JAPANESE]
 
 
+@pytest.mark.parametrize("text", ["One", "<p>One</p>"])
+def test_a_byte_order_mark_is_no_part_of_the_text(text: str) -> None:
+    assert lines_of("\ufeff" + text) == ["One"]
+    for codec in ("utf-8", "utf-16-le", "utf-16-be"):
+        data = ("\ufeff" + text).encode(codec)
+        for header in (None, "utf-8", "utf-16le", "utf-16be", "koi8-r"):
+            assert lines_of(data, header) == ["One"]
+
+
+@pytest.mark.parametrize(("text", "codec"), ENCODINGS)
+def test_a_byte_order_mark_before_a_page_in_another_encoding(text: str, codec: str) -> None:
+    data = b"\xef\xbb\xbf" + f"<meta charset={codec}><p>{text}</p>".encode(codec)
+    assert lines_of(data) == [text]
+
+
 def test_utf16_without_a_mark_needs_the_header() -> None:
     data = f"<p>{FRENCH}</p>".encode("utf-16-le")
     assert lines_of(data, "utf-16le") == [FRENCH]

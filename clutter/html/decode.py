@@ -37,9 +37,14 @@ def decoded_html(html: str | bytes, encoding: str | None = None) -> str:
     """
     if isinstance(html, str):
         return html.removeprefix("\ufeff")
-    data = bytes(html)
     if encoding is not None and not is_encoding(encoding):
         raise EncodingError(f"unknown encoding: {encoding}")
+    # some pages have a mark from a template and a body in another encoding
+    return _decoded(bytes(html).removeprefix(codecs.BOM_UTF8), encoding).removeprefix("\ufeff")
+
+
+def _decoded(data: bytes, encoding: str | None) -> str:
+    """The text of bytes; there may be a byte order mark at its start."""
     if data.startswith((b"\xff\xfe", b"\xfe\xff")) and data[2:4] != b"\0\0":
         return data.decode("utf-16", "replace")
     head = data[:1024].lstrip()
@@ -52,7 +57,7 @@ def decoded_html(html: str | bytes, encoding: str | None = None) -> str:
         return data.decode(_codec(encoding))
     high = np.count_nonzero(np.frombuffer(data, np.uint8) & 128)
     if b"\x1b$" not in data:  # the start of Japanese text in ISO-2022-JP
-        text = data.decode("utf-8-sig", "replace")
+        text = data.decode("utf-8", "replace")
         # a page with a few wrong bytes, or a truncated page, is still UTF-8
         if (text.count("\ufffd") - data.count(b"\xef\xbf\xbd")) * _WRONG <= high:
             return text
