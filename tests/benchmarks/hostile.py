@@ -36,9 +36,9 @@ def many(*pieces: str) -> Callable[[int], str]:
     return make
 
 
-def halves(first: str, second: str) -> Callable[[int], str]:
-    """A page of one piece again and again, then of another."""
-    return lambda size: many(first)(size // 2) + many(second)(size // 2)
+def halves(first: str, second: str, start: str = "") -> Callable[[int], str]:
+    """A page with a start, then one piece again and again, then another."""
+    return lambda size: start + many(first)(size // 2) + many(second)(size // 2)
 
 
 def thirds(first: str, second: str, third: str) -> Callable[[int], str]:
@@ -99,13 +99,13 @@ PAGES: dict[str, Callable[[int], str | bytes]] = {
     "hidden": many("<p hidden>a"),
     # formatting elements that are not closed
     "unclosed formatting": many("<b a#>x<p>"),
-    "unclosed formatting, then paragraphs": halves("<b a#>", "<p>x"),
-    "unclosed formatting, then cells": halves("<font a#>", "<p>x</p>"),
+    "unclosed formatting, then paragraphs": halves("<b a#>", "<p>x", "<p>"),
+    "unclosed formatting, then cells": halves("<font a#>", "<p>x</p>", "<p>"),
     "unclosed formatting in cells": many("<table><td><b a#><p>x"),
-    "unclosed formatting, closed in comments": halves("<i a#><!--</i>-->", "<p>x"),
-    "unclosed formatting in svg": halves("<svg><i a#><style></i></style>", "<p>x"),
-    "formatting that ends in raw text": halves("<u a=#><xmp></u></xmp>", "<div>x</div>"),
-    "formatting with quoted signs": halves("<b a='>#'>", "<p>x"),
+    "unclosed formatting, closed in comments": halves("<i a#><!--</i>-->", "<p>x", "<p>"),
+    "unclosed formatting in svg": halves("<svg><i a#><style></i></style>", "<p>x", "<p>"),
+    "formatting that ends in raw text": halves("<u a=#><xmp></u></xmp>", "<div>x</div>", "<p>"),
+    "formatting with quoted signs": halves("<b a='>#'>", "<p>x", "<p>"),
     "formatting of three equal ones": many("<b><i><u><p>x</b></i></u>"),
     "adoption": many("<b><i><u><div><div><div><div><div><div><div><div></b></i></u>x"),
     "adoption of links": many("<a><div><div><div><div>x"),
