@@ -27,9 +27,11 @@ _DISTANCE = (0, 1, 2, 3, 3, 4, 4, 5, 5, 5)
 _WITHIN, _TARGET = 6, 7
 """The distance classes of elements within the line, and of the target of its link."""
 _CACHED = 1 << 13
-_NAME, _URL = 256, 105
-"""Only so many characters of a name or of the target of a link are used. It is cut off before it
-goes to a cache: targets that begin with "data:" have megabytes."""
+_LONG = 500
+"""The names of elements with more characters than this are not cached: some have megabytes."""
+_USED = 105
+"""Only so many characters of the target of a link are used. The others are cut off before it is
+cached: targets that begin with "data:" have megabytes."""
 _MIX = np.uint64(0xD6E8FEB86659FD93)
 
 
@@ -70,8 +72,8 @@ def spread(markup: Markup, rows: Ints) -> Markup:
 def _hashes(lines: Sequence[WalkedLine], elements: Collection[Names]) -> tuple[Ints, Ints]:
     """Hashes of the tags and names on the path of each line, which also depend on the distance,
     and of the target of its first link: ``hashes`` and ``first`` of ``Markup``."""
-    words = [_element_hashes(tuple(name and name[:_NAME] for name in names)) for names in elements]
-    words += [_target_hashes(line.target[:_URL]) for line in lines]
+    words = [_element_hashes(names) for names in elements]
+    words += [_target_hashes(line.target[:_USED]) for line in lines]
     targets = len(elements)
     # for each line: the elements around it, innermost first, those within it, and its target
     numbers: list[int] = []
@@ -97,15 +99,23 @@ def _hashes(lines: Sequence[WalkedLine], elements: Collection[Names]) -> tuple[I
     return buckets, first
 
 
-@functools.lru_cache(_CACHED)
 def _element_hashes(element: Names) -> tuple[int, ...]:
     """Hashes of an element's tag and of the words of its class, id, role and so on."""
+    if sum([len(name) for name in element if name]) > _LONG:
+        return _hashes_of_names(element)
+    return _cached_hashes(element)
+
+
+def _hashes_of_names(element: Names) -> tuple[int, ...]:
     tag, *names = element
     words = [f"<{tag}"]
     for sort, name in enumerate(names):
         if name:
             words += [f"{sort}{word}" for word in _words(name)]
     return tuple(zlib.crc32(word.encode("utf-8", "replace")) * 0x100000001 for word in words[:12])
+
+
+_cached_hashes = functools.lru_cache(_CACHED)(_hashes_of_names)
 
 
 @functools.lru_cache(_CACHED)
