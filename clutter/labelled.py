@@ -34,7 +34,14 @@ guesses."""
 
 _KNOWN = (*LABELS, UNLABELLED)
 _GUESS = re.compile(r"(\w+)\?(0(?:\.\d+)?|1(?:\.0+)?)")
-_HEAD = re.compile(r"# ([^\s:]+):\s*(.*?)\s*")
+_HEAD = re.compile(r"# ([^\s:]+):(.*)")
+_ESCAPED = re.compile(
+    # control characters, line ends, marks of direction, bytes that are not UTF-8
+    "[\0-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
+    r"|^\s+|\s+\Z|%(?=[0-9A-Fa-f]{2})"
+)
+"""The characters of a path that are escaped in a head line."""
+_ESCAPE = re.compile("(?:%[0-9A-Fa-f]{2})+")
 
 
 @dataclass(frozen=True)
@@ -143,7 +150,7 @@ def parse(text: str, name: str) -> LabelledPage:
         elif match[1] in head:
             problems.append(f"{name}:{number}: a second head line {match[1]!r}")
         else:
-            head[match[1]] = match[2]
+            head[match[1]] = match[2].strip()
     cells = [row.partition("\t") for row in rows]
     has_text = _filled([cell[2] for cell in cells])
     lines: list[str] = []
@@ -184,7 +191,8 @@ def format_page(page: LabelledPage) -> str:
     rows = []
     for key, value in page.head.items():
         match = _HEAD.fullmatch(f"# {key}: {value}")
-        if match is None or match.groups() != (key, value) or LINE_BREAK.search(value):
+        is_same = match is not None and (match[1], match[2].strip()) == (key, value)
+        if not is_same or LINE_BREAK.search(value):
             raise ValueError(f"{page.name}: invalid head line: {key!r}: {value!r}")
         rows.append(f"# {key}: {value}".rstrip())
     if LINE_BREAK.search("".join(page.lines)):
@@ -219,7 +227,8 @@ def write(page: LabelledPage, path: str | os.PathLike[str]) -> None:
 def from_page(page: Page, name: str, head: Mapping[str, str] | None = None) -> LabelledPage:
     """A labelled page with the model's labels, for a person to correct.
 
-    All lines of ``page.text`` are kept, including blank ones. Lines with a confidence below
+    ``html`` in ``head`` is a path; characters that no head line can hold are escaped in it. All
+    lines of ``page.text`` are kept, including blank ones. Lines with a confidence below
     0.8, and always the least certain line of the page, are marked as doubtful; they are
     unlabelled until a person has decided (after the uncertainty sampling of Lewis and
     Gale, 1994).
@@ -233,7 +242,32 @@ def from_page(page: Page, name: str, head: Mapping[str, str] | None = None) -> L
         if line.confidence < DOUBT or line is least:
             labels[line.number - 1] = UNLABELLED
             guesses[line.number - 1] = (line.label, round(line.confidence, 2))
-    return LabelledPage(name, dict(head or {}), tuple(lines), tuple(labels), guesses)
+    escaped = {k: path_for_head(v) if k == "html" else v for k, v in (head or {}).items()}
+    return LabelledPage(name, escaped, tuple(lines), tuple(labels), guesses)
+
+
+def path_for_head(path: str) -> str:
+    """A path as the value of a head line. Line breaks and other control characters, bytes that
+    are not UTF-8, and white space at the ends become %XX, as in URLs; so do signs % that look
+    like the start of such an escape. All other names stay as they are."""
+
+    def escape(match: re.Match[str]) -> str:
+        try:
+            data = match[0].encode("utf-8", "surrogateescape")
+        except UnicodeEncodeError:  # a surrogate that is in no name of a file
+            data = match[0].encode("utf-8", "surrogatepass")
+        return "".join([f"%{byte:02X}" for byte in data])
+
+    return _ESCAPED.sub(escape, path)
+
+
+def path_from_head(value: str) -> str:
+    """The path in the value of a head line: the reverse of ``path_for_head``."""
+
+    def unescape(match: re.Match[str]) -> str:
+        return bytes.fromhex(match[0].replace("%", "")).decode("utf-8", "surrogateescape")
+
+    return _ESCAPE.sub(unescape, value)
 
 
 def unfinished(pages: Sequence[LabelledPage]) -> list[str]:

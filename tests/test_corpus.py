@@ -11,18 +11,20 @@ import gzip
 import json
 import random
 import re
+import time
 import unicodedata
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from corpus_beside import CORPORA, CORPUS, dev_pages, needs_corpus, standoff
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from clutter import LABELS, features, labelled
+from clutter import LABELS, Page, features, labelled
 from clutter.errors import CorpusError
 from clutter.labelled import UNLABELLED, LabelledPage
 from clutter.training.corpus import (
@@ -158,6 +160,42 @@ def test_a_line_that_fills_a_long_page_is_carried_over_too() -> None:
     assert align_labels(["new"] + ["h1"] * 299, [("h1", "nav")] * 300) == ("?",) + ("nav",) * 299
 
 
+LONG = 16_000
+ALTERNATING = {
+    "two lines in turn": (["h1", "h2"] * (LONG // 2), ["h1", "h3"] * (LONG // 2)),
+    "every second line is new": (
+        [f"h{i}" for i in range(LONG)],
+        [f"{'h' if i % 2 else 'k'}{i}" for i in range(LONG)],
+    ),
+    "one line, one more": (["h1"] * LONG, ["h1"] * (LONG + 1)),
+}
+
+
+@pytest.mark.parametrize("name", ALTERNATING)
+def test_long_pages_whose_lines_match_in_turn_take_no_long_time(name: str) -> None:
+    hashes, keys = ALTERNATING[name]
+    begin = time.process_time()
+    found = align_labels(hashes, [(key, "nav") for key in keys])
+    assert time.process_time() - begin < 5
+    expected = LONG if name == "one line, one more" else LONG // 2
+    assert found.count("nav") == expected
+
+
+@given(
+    st.lists(st.integers(0, 5), max_size=12),
+    st.lists(st.integers(0, 5), max_size=12),
+)
+def test_the_way_for_long_pages_keeps_the_order_too(some: list[int], others: list[int]) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("clutter.training.corpus._MAX_STEPS", 0)
+        labels = [(str(key), f"label {place}") for place, key in enumerate(others)]
+        found = align_labels([str(key) for key in some], labels)
+    places = [int(label.split()[1]) for label in found if label != UNLABELLED]
+    assert places == sorted(set(places))
+    for key, label in zip(some, found, strict=True):
+        assert label == UNLABELLED or others[int(label.split()[1])] == key
+
+
 HASHES = st.sampled_from("abcd")
 
 
@@ -271,6 +309,35 @@ def test_a_labelled_file_names_its_html(tmp_path: Path) -> None:
     with pytest.raises(CorpusError, match=r"a\.html: not HTML, but a PDF"):
         from_html(page)
     assert from_html(replace(page, head={})) is None
+
+
+@pytest.mark.parametrize(
+    "name", ["a.html", "two\nlines.html", " caf\udce9 %41.html ", "caf%C3%A9.html", "\x1b[2J.html"]
+)
+def test_html_is_found_whatever_the_name_of_its_file(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text("<p>Text")
+    found = features.split(["Text"])
+    rows = np.eye(len(LABELS), dtype=np.float32)[:1]
+    page = Page("Text", found.number, found.lines.start, found.lines.end, rows)
+    made = labelled.from_page(page, str(tmp_path / "a.tsv"), {"html": name})
+    labelled.write(made, tmp_path / "a.tsv")
+    cut = from_html(labelled.read(tmp_path / "a.tsv"))
+    assert cut is not None
+    assert cut[0].lines == ("Text",)
+
+
+def test_a_sign_of_an_escape_in_a_file_of_an_older_version(tmp_path: Path) -> None:
+    (tmp_path / "caf%C3%A9.html").write_text("<p>Text")
+    (tmp_path / "a.tsv").write_text("# html: caf%C3%A9.html\nbody\tText\n")
+    cut = from_html(labelled.read(tmp_path / "a.tsv"))
+    assert cut is not None
+    assert cut[0].labels == ("body",)
+
+
+def test_a_name_that_no_file_can_have_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.tsv").write_text("# html: a%00\nbody\tText\n")
+    with pytest.raises(CorpusError, match="null"):
+        from_html(labelled.read(tmp_path / "a.tsv"))
 
 
 def test_a_row_of_a_table_takes_the_label_of_most_of_it() -> None:

@@ -9,6 +9,7 @@ import json
 import os
 import pickle
 import re
+import time
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +67,46 @@ def guessed(text: str) -> Page:
 @example(LabelledPage("page", {"url": ""}, ("\ufeffa\tb",), ("?",)))
 def test_what_is_written_is_read_back(page: LabelledPage) -> None:
     assert labelled.parse(labelled.format_page(page), "page") == page
+
+
+PATH = (
+    st.text(
+        st.sampled_from("a%4F0cé \t\n\r\x1b\u2028\u202e\udcff\udcc3\x7f\u3000/")
+        | st.characters(codec="utf-8"),
+        min_size=1,
+    )
+    .map(os.fsencode)
+    .map(os.fsdecode)
+)  # a name that a file can have
+
+
+@given(PATH)
+@example("two\nlines.html")
+@example("50%25.html")
+@example("%\n")
+@example(" \udce9.html ")
+def test_any_name_of_a_file_is_read_back_from_a_head_line(path: str) -> None:
+    page = labelled.from_page(guessed("One"), "page", {"html": path})
+    row = labelled.format_page(page).split("\n")[0]
+    assert row.isprintable() or not path.isprintable()
+    assert not re.search("[\0-\x1f\x7f-\x9f\u2028\u202e\ud800-\udfff]", row)
+    head = labelled.parse(labelled.format_page(page), "page").head
+    assert labelled.path_from_head(head["html"]) == path
+
+
+@pytest.mark.parametrize("path", ["a.html", "../x y/ü-№ 3.html.gz", "100%.html", "a%zz", "C:\\a"])
+def test_an_ordinary_name_stays_as_it_is_in_a_head_line(path: str) -> None:
+    assert labelled.from_page(guessed("One"), "page", {"html": path}).head == {"html": path}
+
+
+def test_a_head_line_of_very_many_blanks_takes_no_long_time() -> None:
+    begin = time.process_time()
+    page = labelled.parse(
+        "# a: x" + " " * 40_000 + "y\n# b:" + "\t" * 40_000 + "\nbody\tx\n", "page"
+    )
+    assert page.head == {"a": "x" + " " * 40_000 + "y", "b": ""}
+    assert labelled.parse(labelled.format_page(page), "page").head == page.head
+    assert time.process_time() - begin < 1
 
 
 @given(TEXT)

@@ -22,15 +22,17 @@ import json
 import os
 import unicodedata
 import zlib
+from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
-from clutter.errors import CorpusError, HtmlError, ReadError
+from clutter.errors import CorpusError
 from clutter.formats.pages import read_page
-from clutter.labelled import UNLABELLED, LabelledPage
+from clutter.labelled import UNLABELLED, LabelledPage, path_for_head, path_from_head
 from clutter.markup import Markup
 from clutter.page import LABELS
 
@@ -79,11 +81,74 @@ def align_labels(hashes: Sequence[str], labels: Sequence[tuple[str, str]]) -> tu
     out = [UNLABELLED] * len(hashes)
     if list(hashes) == keys:
         return tuple(label for _, label in labels)
-    matcher = difflib.SequenceMatcher(None, list(hashes), keys, autojunk=False)
-    for line, key, size in matcher.get_matching_blocks():
+    try:
+        blocks: Iterable[tuple[int, int, int]] = _Matcher(hashes, keys).get_matching_blocks()
+    except _TooLongError:
+        blocks = _matches_in_order(hashes, keys)
+    for line, key, size in blocks:
         for i in range(size):
             out[line + i] = labels[key + i][1]
     return tuple(out)
+
+
+_MAX_STEPS = 1_000_000
+"""So many steps the matcher may take, a part of a second; pages of a corpus need a few thousand.
+Lines that repeat very often need a number that grows with the cube of the page."""
+
+
+class _TooLongError(Exception):
+    """The matcher needs more than ``_MAX_STEPS``."""
+
+
+class _Matcher(difflib.SequenceMatcher[str]):
+    """A SequenceMatcher that gives up on pages that would take very long.
+
+    Raises _TooLongError.
+    """
+
+    def __init__(self, hashes: Sequence[str], keys: Sequence[str]) -> None:
+        super().__init__(None, list(hashes), list(keys), autojunk=False)
+        counts = Counter(keys)
+        self._steps = list(accumulate([1 + counts[key] for key in hashes], initial=0))
+        self._left = _MAX_STEPS
+
+    def find_longest_match(
+        self, alo: int = 0, ahi: int | None = None, blo: int = 0, bhi: int | None = None
+    ) -> difflib.Match:
+        ahi = len(self._steps) - 1 if ahi is None else ahi
+        self._left -= self._steps[ahi] - self._steps[alo]
+        if self._left < 0:
+            raise _TooLongError
+        return super().find_longest_match(alo, ahi, blo, bhi)
+
+
+def _matches_in_order(hashes: Sequence[str], keys: Sequence[str]) -> Iterator[tuple[int, int, int]]:
+    """Matches of equal lines, (index in ``hashes``, index in ``keys``, 1), in time that hardly
+    grows faster than the page. The first line of some text is paired with the first one of the
+    same text, the second with the second, and so on; of these pairs, the longest series is taken
+    that is in order on both sides."""
+    places: dict[str, list[int]] = {}
+    for place, key in enumerate(keys):
+        places.setdefault(key, []).append(place)
+    seen: Counter[str] = Counter()
+    pairs: list[tuple[int, int]] = []
+    for line, key in enumerate(hashes):
+        if seen[key] < len(places.get(key, ())):
+            pairs.append((line, places[key][seen[key]]))
+            seen[key] += 1
+    # the longest increasing subsequence: for each length, the pair where one can end earliest
+    ends: list[int] = []
+    last: list[int] = []
+    before: list[int] = []
+    for number, (_, place) in enumerate(pairs):
+        length = bisect_left(ends, place)
+        before.append(last[length - 1] if length else -1)
+        ends[length : length + 1] = [place]
+        last[length : length + 1] = [number]
+    number = last[-1] if last else -1
+    while number >= 0:
+        yield (*pairs[number], 1)
+        number = before[number]
 
 
 def labels_for_cut(lines: Sequence[str], page: LabelledPage) -> tuple[str, ...]:
@@ -121,13 +186,21 @@ def from_html(page: LabelledPage) -> tuple[LabelledPage, Markup] | None:
         return None
     from clutter.html.lines import read
 
-    path = Path(page.name).parent / name
+    path = _html_path(page.name, name)
     try:
         cut = read(read_page(str(path))[0])
-    except (HtmlError, ReadError) as error:
+    except ValueError as error:  # not HTML, not to be unpacked, or no possible name
         raise CorpusError(f"{path}: {error}") from None
     lines = tuple(cut.text.split("\n"))
     return replace(page, lines=lines, labels=labels_for_cut(lines, page), guesses={}), cut.markup
+
+
+def _html_path(page: str, name: str) -> Path:
+    """The path of the HTML file that the head of a labelled page names."""
+    folder = Path(page).parent
+    path = folder / path_from_head(name)
+    # older versions wrote the signs % of a name as they are
+    return folder / name if not os.path.exists(path) and os.path.exists(folder / name) else path
 
 
 def _read(
@@ -167,7 +240,9 @@ def read_pages(
         lines = tuple(_one_line(line["text"]) for line in row["lines"])
         labels = align_labels([line_hash(line) for line in lines], standoff[row["id"]])
         html = Path(corpus, "html", row["html"]).resolve()
-        return LabelledPage(row["id"], _head(row) | {"html": str(html)}, lines, labels)
+        return LabelledPage(
+            row["id"], _head(row) | {"html": path_for_head(str(html))}, lines, labels
+        )
 
     return _read(corpus, f"{split}.jsonl.gz", make)
 
