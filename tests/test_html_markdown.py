@@ -79,6 +79,84 @@ def test_markdown(page: str, dropped: str, markdown: str) -> None:
     assert labelled(page, set(dropped.split(";"))).clean(format="markdown") == markdown
 
 
+# --- nothing of a page becomes HTML ---
+
+SCRIPTS = [
+    "javascript:x()", "JavaScript:x()", " java\tscript:x()", "java\nscript:x()", "vbscript:x",
+    "\x01javascript:x()", "data:text/html,x", "java&#x0d;script:x", "javascript&colon;x()",
+    "javascript&amp;colon;x()", "&amp;#106;avascript:x()", "javascript\\:x()", "DATA:,x",
+    "\ufeffjavascript:x", "&Tab;javascript:x",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("target", SCRIPTS)
+def test_a_link_to_a_script_loses_its_target(target: str) -> None:
+    page = labelled(f'<p>One <a href="{target}">two</a> three</p>', set())
+    assert page.clean(format="markdown") == "One two three"
+
+
+@pytest.mark.parametrize(
+    "target", ["/x", "data/x", "/javascript:x", "https://a.example/?javascript:"]
+)
+def test_other_links_keep_their_target(target: str) -> None:
+    page = labelled(f'<p>One <a href="{target}">two</a></p>', set())
+    assert page.clean(format="markdown") == f"One [two]({target})"
+
+
+CODE = [
+    ("<pre><code class='language-a`b'>x\n\n&lt;b></code></pre>", "```\nx\n\n<b>\n```"),
+    ("<p>w<q>x<pre>a\n\n&lt;b></pre></q></p>", 'w"x"\n\n```\na\n\n<b>\n```'),
+    ("<q><pre>a\n\n&lt;b></pre></q>", "```\na\n\n<b>\n```"),
+    ("<q><span><xmp>a\n\n<b></xmp></span></q>", "```\na\n\n<b>\n```"),
+    ("<p><code>a</code><kbd>&lt;b></kbd><samp>c</samp></p>", "`a`\\<b>`c`"),
+    ("`<samp><p>`&lt;b></samp>", "\\`\n\n\\`\\<b>"),
+    ("<p>x`<i><code>&lt;b></code></i></p>", "x\\`\\<b>"),
+    ("<p><code>a</code> <code>b</code></p><code>c</code>", "`a` `b`\n\n`c`"),
+    ("<table><tr><td><code>a</code><td><code>b</code><tr><td>1<td>2</table>",
+     "| `a` | `b` |\n| --- | --- |\n| 1 | 2 |"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("page", "markdown"), CODE)
+def test_code_stays_code(page: str, markdown: str) -> None:
+    assert labelled(page, set()).clean(format="markdown") == markdown
+
+
+def html_in(markdown: str) -> list[str]:
+    """Signs of HTML in Markdown outside of code, by simple rules: fences of backticks, code spans
+    in a line, and escapes."""
+    found = []
+    fence = ""
+    for line in markdown.split("\n"):
+        bare = re.sub(r"^(?:[ \t>]|[-*+](?= |$)|\d+[.)](?= |$))*", "", line)
+        opening = re.match(r"(`{3,})[^`]*$", bare)
+        if fence:
+            fence = "" if re.fullmatch(rf"{fence}`*\s*", bare) else fence
+        elif opening:
+            fence = opening[1]
+        else:
+            bare = re.sub(r"\\[!-/:-@\[-`{-~]|(`+)(?!`).+?(?<!`)\1(?!`)", "", bare)
+            found += re.findall(r"<[a-zA-Z/!?].*", bare)
+    return found
+
+
+PIECES = st.sampled_from(
+    ["<p>", "</p>", "<q>", "</q>", "<pre>", "</pre>", "<code>", "</code>", "<kbd>", "</kbd>",
+     "<pre><code class='language-`x'>", "<pre class='language-x`'>", "<b>", "</b>", "<h2>", "<li>",
+     "<ul>", "</ul>", "<blockquote>", "</blockquote>", "<td>", "<tr>", "<table>", "</table>",
+     "<a href=/x>", "</a>", "<samp>", "</samp>", "<xmp>", "</xmp>", "<dd>", "<span>", "</span>",
+     "`", "&lt;b>", "&lt;script>", "&amp;lt;b>", "\\", "x", " ", "\n", "\n\n", "<br>", "*",
+     "_", "[", "]"]
+)  # fmt: skip
+
+
+@settings(max_examples=500)
+@given(st.lists(PIECES, max_size=14).map("".join))
+def test_no_html_comes_through_into_markdown(source: str) -> None:
+    markdown = labelled("<p>One</p>" + source, set()).clean(format="markdown")
+    assert html_in(markdown) == []
+
+
 @st.composite
 def words(draw: st.DrawFn) -> str:
     return f" w{draw(st.integers(0, 999))}w "

@@ -7,6 +7,7 @@ in Markdown by others that keep their line breaks.
 
 from __future__ import annotations
 
+import html
 import re
 from collections import Counter
 from collections.abc import Collection
@@ -19,6 +20,8 @@ from clutter.html.walk import BLOCKS, tags
 if TYPE_CHECKING:
     from clutter.html.lines import HtmlText
 
+_CODE = tags("code kbd samp")
+_SKIPPED = re.compile(r"[\\\s\0-\x20\x7f-\x9f\xad\u200b-\u200f\u2060\ufeff]+")
 _OTHER_SPACE = re.compile(r"[^\S \t\n\r\f]")
 # no emphasis: where Markdown does not allow its signs, turbohtml would write HTML tags
 _STYLE = Markdown(
@@ -49,30 +52,91 @@ def to_markdown(source: HtmlText, kept: Collection[int]) -> str:
             remaining = iter(numbers)
             pieces = node.data.split("\n")
             node.data = "\n".join([x for x in pieces if not x.strip() or next(remaining) in kept])
-        cell = _find_cell(node, cells)
+        cell = _around(node, ("td", "th"), cells)
         if cell is not None:
             for i in staying:
                 line_cells.setdefault(i, set()).add(cell)
     _prune(document, cells)
     for link in document.select("a:has(h1, h2, h3, h4, h5, h6, p, ul, ol, table, pre)"):
         link.unwrap()  # links in Markdown cannot contain blocks
+    for link in document.select("a[href]"):
+        if _is_script(link.attr("href") or ""):
+            link.unwrap()
+    _settle_code(document)
     _settle_tables(document, list(line_cells.values()))
     return document.to_markdown(_STYLE)
 
 
-def _find_cell(node: Node, cells: dict[Node, Element | None]) -> Element | None:
-    """The table cell around a node, or None. Adds the node and its ancestors to ``cells``."""
+def _around(node: Node, tags: Collection[str], found: dict[Node, Element | None]) -> Element | None:
+    """The innermost element around the node with one of these tags, or None. Adds the node and its
+    ancestors to ``found``, where the answers for the document and other nodes are."""
     path = []
     above: Node | None = node
-    while above is not None and above not in cells:
+    while above is not None and above not in found:
         path.append(above)
         above = above.parent
-    cell = None if above is None else cells[above]
+    element = None if above is None else found[above]
     for inner in reversed(path):
-        if isinstance(inner, Element) and inner.tag in ("td", "th"):
-            cell = inner
-        cells[inner] = cell
-    return cell
+        if isinstance(inner, Element) and inner.tag in tags:
+            element = inner
+        found[inner] = element
+    return element
+
+
+def _around_blocks(document: Document, blocks: str, tags: Collection[str]) -> list[Element]:
+    """The elements with these tags that have blocks, given as a selector, within them."""
+    found = []
+    seen: set[Node] = set()
+    for block in document.select(blocks):
+        above = block.parent
+        while above is not None and above not in seen:
+            seen.add(above)
+            if isinstance(above, Element) and above.tag in tags:
+                found.append(above)
+            above = above.parent
+    return found
+
+
+def _is_script(target: str) -> bool:
+    """Whether the target of a link is no address, but code or a document. Markdown reads character
+    references and backslashes in it once more, and browsers skip control characters."""
+    plain = _SKIPPED.sub("", html.unescape(html.unescape(target)))
+    return plain.lower().startswith(("javascript:", "vbscript:", "data:"))
+
+
+def _settle_code(document: Document) -> None:
+    """Change code that Markdown cannot hold. turbohtml would write HTML tags for it, or signs that
+    begin no code block, so that the code would become HTML."""
+    for element in document.select("pre[class], code[class]"):
+        if "`" in (element.attr("class") or ""):  # it would be the language of the block
+            del element.attrs["class"]
+    for quote in _around_blocks(document, "listing, plaintext, pre, xmp", ("q",)):
+        quote.tag = "span"  # its quotation mark would come before the block
+    if document.select_one("code, kbd, samp") is None:
+        return
+    for element in _around_blocks(document, ", ".join(BLOCKS - {"br", "hr"}), _CODE):
+        element.unwrap()
+    beside: dict[Element, None] = {}  # code that begins directly behind other code or a backtick
+    blocks: dict[Node, Element | None] = {document: None}
+    codes: dict[Node, Element | None] = {document: None}
+    block_before: Element | None = None
+    code_before: Element | None = None
+    text = ""
+    for node in document.descendants:
+        if isinstance(node, Element) and node.tag == "br":
+            code_before, text = None, ""
+        if not isinstance(node, Text) or not node.data:
+            continue
+        block, code = _around(node, BLOCKS, blocks), _around(node, _CODE, codes)
+        is_next = block is block_before and (code_before is not None or text.endswith("`"))
+        around = code
+        while is_next and around is not None and around is not code_before:
+            beside[around] = None
+            around = codes[around.parent] if around.parent is not None else None
+        block_before, code_before = block, None if code in beside else code
+        text = node.data
+    for element in beside:
+        element.unwrap()
 
 
 def _prune(document: Document, staying: Collection[Node]) -> None:
