@@ -98,6 +98,16 @@ def test_jsonl_gives_back_the_text_of_every_line(text: str) -> None:
     assert [json.loads(row)["text"] for row in rows] == expected
 
 
+@given(TEXT, TEXT)
+def test_nothing_of_a_page_steers_the_screen(text: str, name: str) -> None:
+    page = make_page(text)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NO_COLOR", "1")
+        shown = render.text(page) + render.color(page)
+    for output in (shown, render.jsonl(page, name)):
+        assert not re.search("[\0-\x08\x0b-\x1f\x7f-\x9f]", output)
+
+
 def test_color_paints_each_line_and_resets(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("NO_COLOR", raising=False)
     page = make_page("Home\nLog in\n\n\nBridge opens\n", "nav", "nav", "title")

@@ -30,6 +30,7 @@ _HUE = {
 
 # control characters, lone surrogates and noncharacters: a terminal may obey them, HTML forbids them
 _CONTROL = re.compile("[\0-\x08\x0a-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
+_C1 = re.compile("[\x7f-\x9f]")
 
 # dropped lines have a paler text colour only; their background stays as clear as in the legend.
 # The pale text has a contrast of 4.5 or more on every background, as small print needs
@@ -68,7 +69,9 @@ def jsonl(page: Page, path: str) -> str:
             "confidence": round(line.confidence, 4),
             "text": line.text,
         }
-        rows.append(json.dumps(row, ensure_ascii=False) + "\n")
+        written = json.dumps(row, ensure_ascii=False)
+        # JSON leaves these as they are, and a terminal may obey them
+        rows.append(_C1.sub(lambda sign: f"\\u{ord(sign[0]):04x}", written) + "\n")
     # UTF-8 has no lone surrogates; backslashreplace writes the escape that JSON has for them
     return "".join(rows).encode("utf-8", "backslashreplace").decode("utf-8")
 

@@ -3,8 +3,6 @@ very much. Each page is labelled, cleaned as Markdown and asked for its metadata
 of its own. A page that is refused is made smaller until it is accepted.
 
     python tests/benchmarks/hostile.py [--bytes 1000000] [NAME ...]
-
-docs/benchmarks.md says what is measured and how.
 """
 
 from __future__ import annotations
