@@ -114,8 +114,7 @@ def _settle_code(document: Document) -> None:
         quote.tag = "span"  # its quotation mark would come before the block
     if document.select_one("code, kbd, samp") is None:
         return
-    for element in _around_blocks(document, ", ".join(BLOCKS - {"br", "hr"}), _CODE):
-        element.unwrap()
+    _unwrap_code(document, _around_blocks(document, ", ".join(BLOCKS - {"br", "hr"}), _CODE))
     beside: dict[Element, None] = {}  # code that begins directly behind other code or a backtick
     blocks: dict[Node, Element | None] = {document: None}
     codes: dict[Node, Element | None] = {document: None}
@@ -131,12 +130,22 @@ def _settle_code(document: Document) -> None:
         is_next = block is block_before and (code_before is not None or text.endswith("`"))
         around = code
         while is_next and around is not None and around is not code_before:
+            if around in beside:  # and so those around it
+                break
             beside[around] = None
             around = codes[around.parent] if around.parent is not None else None
         block_before, code_before = block, None if code in beside else code
         text = node.data
-    for element in beside:
-        element.unwrap()
+    _unwrap_code(document, beside)
+
+
+def _unwrap_code(document: Document, elements: Collection[Element]) -> None:
+    """Replace code elements by their contents; the outer ones first, else the contents of the
+    inner ones would be moved again and again."""
+    chosen = set(elements)
+    for element in document.select("code, kbd, samp"):
+        if element in chosen:
+            element.unwrap()
 
 
 def _prune(document: Document, staying: Collection[Node]) -> None:

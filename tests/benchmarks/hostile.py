@@ -135,6 +135,12 @@ PAGES: dict[str, Callable[[int], str | bytes]] = {
     "nested links": many("<object><a href=#>x"),
     "nested forms": many("<form><template>x"),
     "nested code": many("<pre><code>x"),
+    "code": many("<code>x</code>"),
+    "code in code": many("<code>x`"),
+    "code in code, then ends": halves("<code>x`", "</code>x"),
+    "code with blocks": many("<code><div>x"),
+    "quotes with blocks": many("<q><pre>x</pre>"),
+    "links to scripts": many("<a href='javascript:&amp;amp;'>x</a> "),
     "nested details": many("<details><summary>x"),
     # tables
     "nested tables": many("<table><tr><td>x"),
