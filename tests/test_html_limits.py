@@ -9,7 +9,7 @@ import pytest
 import turbohtml
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pages_of_html import TEXTS, labelled, lines_of, trees
+from pages_of_html import TEXTS, labelled, lines_of, trees, without_space
 
 from clutter.errors import HtmlError
 from clutter.html import limits
@@ -54,12 +54,21 @@ def test_a_few_unclosed_formatting_elements_are_repeated_as_browsers_do() -> Non
 
 @settings(max_examples=200)
 @given(trees(TEXTS))
-def test_closed_formatting_is_the_same_with_any_limit(tree: tuple[str, list[str]]) -> None:
-    source = "<!doctype html>" + tree[0]
-    whole = read(source)
+def test_no_text_is_lost_with_any_limit(tree: tuple[str, list[str]]) -> None:
+    source, visible = tree
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(limits, "_MAX_COPIES", 0)
-        found = read(source)
+        found = read("<!doctype html>" + source)
+    assert without_space(found.text) == without_space("".join(visible))
+
+
+def test_closed_formatting_is_the_same_with_any_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    source = (
+        "<p class=a>One <b id=c>two</b></p><ul><li><i><font>x</font></i><li><code>y</code></ul>"
+    )
+    whole = read(source)
+    monkeypatch.setattr(limits, "_MAX_COPIES", 0)
+    found = read(source)
     assert found.text == whole.text
     assert (found.markup.features == whole.markup.features).all()
     assert (found.markup.hashes == whole.markup.hashes).all()

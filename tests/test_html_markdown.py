@@ -57,6 +57,7 @@ MARKDOWN = [
      "<table><tr><td>x<td><p>One</p><table><tr><td>a<td>b<tr><td>1<td>2</table></table>", "x",
      "One\n\n| a | b |\n| --- | --- |\n| 1 | 2 |"),
     ("line breaks", "<p>One<br>two<br></p>", "", "One  \ntwo"),
+    ("line breaks in bold text", "<p><b>One<br>two*<br></b></p>", "", "One  \ntwo\\*"),
     ("two line breaks", "<div><br>One<br><br>Two<br> <br><br>Three</div><br>Four", "",
      "One\n\nTwo\n\nThree\n\nFour"),
     ("line breaks around what is dropped", "<div>One<br><br>x<br><br>Two</div>", "x", "One\n\nTwo"),

@@ -62,6 +62,8 @@ def to_markdown(source: HtmlText, kept: Collection[int]) -> str:
     for link in document.select("a[href]"):
         if _is_script(link.attr("href") or ""):
             link.unwrap()
+    for bold in _around_blocks(document, "br", ("b", "em", "i", "strong")):
+        bold.tag = "span"  # turbohtml would write some <br> in it as HTML tags
     _settle_code(document)
     _settle_tables(document, list(line_cells.values()))
     return document.to_markdown(_STYLE)
@@ -83,11 +85,11 @@ def _around(node: Node, tags: Collection[str], found: dict[Node, Element | None]
     return element
 
 
-def _around_blocks(document: Document, blocks: str, tags: Collection[str]) -> list[Element]:
-    """The elements with these tags that have blocks, given as a selector, within them."""
+def _around_blocks(document: Document, others: str, tags: Collection[str]) -> list[Element]:
+    """The elements with these tags that have some others, given as a selector, within them."""
     found = []
     seen: set[Node] = set()
-    for block in document.select(blocks):
+    for block in document.select(others):
         above = block.parent
         while above is not None and above not in seen:
             seen.add(above)
@@ -122,7 +124,8 @@ def _settle_code(document: Document) -> None:
     code_before: Element | None = None
     text = ""
     for node in document.descendants:
-        if isinstance(node, Element) and node.tag == "br":
+        is_break = isinstance(node, Element) and node.tag == "br"
+        if is_break and _around(node, _CODE, codes) is None:
             code_before, text = None, ""
         if not isinstance(node, Text) or not node.data:
             continue

@@ -135,6 +135,7 @@ PAGES: dict[str, Callable[[int], str | bytes]] = {
     "nested links": many("<object><a href=#>x"),
     "nested forms": many("<form><template>x"),
     "nested code": many("<pre><code>x"),
+    "breaks in bold text": many("<b>x<br>"),
     "code": many("<code>x</code>"),
     "code in code": many("<code>x`"),
     "code in code, then ends": halves("<code>x`", "</code>x"),
