@@ -6,17 +6,17 @@ import time
 import tracemalloc
 
 import pytest
-import turbohtml
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+turbohtml = pytest.importorskip("turbohtml", reason="needs the extra clutter[html]")
+
 from pages_of_html import TEXTS, labelled, lines_of, trees, without_space
 
 from clutter.errors import HtmlError
 from clutter.html import limits
 from clutter.html.lines import parse, read
 from clutter.html.page import _summary
-
-pytest.importorskip("turbohtml", reason="needs the extra clutter[html]")
 
 
 def numbered(piece: str, count: int) -> str:
