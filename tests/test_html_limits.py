@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-turbohtml = pytest.importorskip("turbohtml", reason="needs the extra clutter[html]")
+pytest.importorskip("turbohtml", reason="needs the extra clutter[html]")
 
+import turbohtml
 from pages_of_html import TEXTS, labelled, lines_of, trees, without_space
 
 from clutter.errors import HtmlError
