@@ -59,6 +59,17 @@ def decoded(data: str | bytes, encoding: str) -> str:
         raise DecodingError(f"not {encoding.upper()}: {error}") from None
     except LookupError as error:
         raise EncodingError(str(error)) from None
+    except ValueError:  # a NUL in the name
+        raise EncodingError(f"unknown encoding: {encoding!a}") from None
+
+
+def is_text_encoding(name: str) -> bool:
+    """Whether Python knows an encoding of text with this name."""
+    try:
+        "a".encode(name)  # not true of codecs such as hex, which are not of text
+    except (LookupError, ValueError):
+        return False
+    return True
 
 
 def likely_encoding(data: bytes) -> str:

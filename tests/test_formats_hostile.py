@@ -605,6 +605,20 @@ def test_a_response_is_a_record_with_its_status_and_media_type(tmp_path: Path) -
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("charset", ["none", "hex", "a\0b", "\\"])
+def test_a_character_set_that_does_not_exist_costs_no_page_of_plain_text(
+    tmp_path: Path, charset: str
+) -> None:
+    path = tmp_path / "a.warc"
+    kinds = (f"text/plain; charset={charset}", "Text/Plain")
+    path.write_bytes(
+        b"".join(warc(i, http(b"Words", f"Content-Type: {x}")) for i, x in enumerate(kinds))
+    )
+    rows, errors = cleaned(tmp_path, path, "out.jsonl")
+    assert errors == []
+    assert [row["text"] for row in rows] == ["Words", "Words"]
+
+
 @pytest.mark.parametrize("output", ["out.jsonl", "out.parquet"])
 def test_what_is_passed_over_is_counted_by_why(tmp_path: Path, output: str) -> None:
     pytest.importorskip("turbohtml")

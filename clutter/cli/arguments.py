@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NoReturn
 from clutter.cli.messages import naming
 from clutter.errors import InputError
 from clutter.page import LABELS
+from clutter.text import is_text_encoding
 
 if TYPE_CHECKING:
     from _typeshed import SupportsWrite
@@ -134,8 +135,6 @@ def positive_number(value: str) -> int:
 
 def encoding_name(value: str) -> str:
     """The normalised name of a text encoding. Raises ArgumentTypeError if it is unknown."""
-    try:
-        "a".encode(value)  # fails for codecs that do not encode text, for example hex
-        return codecs.lookup(value).name
-    except (LookupError, UnicodeError):
-        raise argparse.ArgumentTypeError(f"unknown encoding {value!r}") from None
+    if not is_text_encoding(value):
+        raise argparse.ArgumentTypeError(f"unknown encoding {value!r}")
+    return codecs.lookup(value).name

@@ -14,7 +14,7 @@ from clutter.formats import base, http
 from clutter.formats.archive import Damage, archive_records
 from clutter.formats.base import Chunk, ItemFormat, Passed, Record, gathered
 from clutter.options import CleanOptions
-from clutter.text import site_of
+from clutter.text import is_text_encoding, site_of
 
 _PAGE_TYPES = ("text/html", "application/xhtml+xml", "text/plain")
 _PAGE_RECORDS = ("response", "resource", "conversion")
@@ -55,17 +55,23 @@ class Warc(ItemFormat):
             except ValueError as error:
                 return Record(fields, error=str(error))
             encoding = response.charset
-            if is_html and encoding is not None:
-                from clutter.html.decode import is_encoding
-
-                if not is_encoding(encoding):  # servers also send names that do not exist
-                    encoding = None
+            # servers also send names that do not exist
+            if encoding is not None and not _is_known(encoding, is_html):
+                encoding = None
         return Record(fields, Content(block, is_html, encoding, site_of(fields["url"])))
 
     def output_name(self, place: str, suffix: str) -> str:
         """The path of the output: the ending becomes .jsonl.gz."""
         ending = max((end for end in self.endings if place.lower().endswith(end)), key=len)
         return place[: -len(ending)] + ".jsonl.gz"
+
+
+def _is_known(encoding: str, is_html: bool) -> bool:
+    if not is_html:
+        return is_text_encoding(encoding)
+    from clutter.html.decode import is_encoding
+
+    return is_encoding(encoding)
 
 
 def _items(file: BinaryIO) -> Iterator[tuple[_Page | Damage | Passed, int]]:
