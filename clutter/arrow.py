@@ -147,7 +147,7 @@ def contents(batch: pa.RecordBatch, options: CleanOptions) -> list[Content]:
     Raises CleaningError if no column holds the page.
     """
     source = page_column(batch.schema, options)
-    is_html = options.is_html(batch.schema.names[source])
+    name = batch.schema.names[source]
     sites = [""] * batch.num_rows
     if batch.schema.names.count("url") == 1 and _holds_pages(batch.column("url").type):
         sites = [site_of(_page(url)) for url in batch.column("url")]
@@ -155,7 +155,10 @@ def contents(batch: pa.RecordBatch, options: CleanOptions) -> list[Content]:
         _page(value) if size <= cleaning.MAX_PAGE_BYTES else None
         for value, size in zip(batch.column(source), _sizes(batch.column(source)), strict=True)
     ]
-    return [Content(page, is_html, site=site) for page, site in zip(pages, sites, strict=True)]
+    return [
+        Content(page, options.is_html(name, page), site=site)
+        for page, site in zip(pages, sites, strict=True)
+    ]
 
 
 def cut_pages(column: pa.Array) -> pa.Array:

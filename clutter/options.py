@@ -13,13 +13,14 @@ from dataclasses import dataclass
 
 from clutter.errors import CleaningError
 from clutter.page import KEPT, LABELS, THRESHOLD, unknown_label
+from clutter.text import looks_like_html
 
 TEXT_FORMATS = ("text", "markdown")
 """The formats of clean text."""
 
 PAGE_FIELDS = ("html", "text")
 """If no field is named, the first of these fields that a record has holds its page. ``html``
-holds HTML, ``text`` plain text."""
+holds HTML, ``text`` what it looks like."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,10 +76,14 @@ class CleanOptions:
             "text or html names the right one"
         )
 
-    def is_html(self, field: str) -> bool:
-        """Whether this field holds HTML."""
-        default = PAGE_FIELDS[0] if self.text_field is None else None
-        return field == (self.html_field or default)
+    def is_html(self, field: str, page: str | bytes | None = None) -> bool:
+        """Whether this field holds HTML: by its name, or, if no field was named in the settings,
+        by how its ``page`` begins too."""
+        if self.text_field is not None:
+            return False
+        if self.html_field is not None:
+            return field == self.html_field
+        return field == PAGE_FIELDS[0] or (page is not None and looks_like_html(page))
 
     @property
     def new_fields(self) -> tuple[str, ...]:

@@ -9,13 +9,16 @@ from collections.abc import Collection
 
 from clutter.model import load
 from clutter.page import KEPT, THRESHOLD
+from clutter.text import looks_like_html
 
 
 def clean(text: str, *, keep: Collection[str] = KEPT, threshold: float = THRESHOLD) -> str:
-    """The article of a page of plain text, found by the shipped model.
-
-    Same as ``clutter.load().label(text).clean(keep=keep, threshold=threshold)``.
+    """The article of a page, found by the shipped model: of plain text, the same as
+    ``clutter.load().label(text).clean(keep=keep, threshold=threshold)``; a page that begins as
+    HTML does is read by ``clean_html``.
     """
+    if isinstance(text, str) and looks_like_html(text):
+        return clean_html(text, keep=keep, threshold=threshold)
     return load().label(text).clean(keep=keep, threshold=threshold)
 
 

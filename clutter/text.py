@@ -105,6 +105,30 @@ def _guesses(data: bytes) -> Iterator[str]:
         yield re.sub("^windows-(?=125)", "cp", name.lower())
 
 
+_HTML_BYTES = 65_536
+"""So many bytes are looked at: some pages begin with a long comment."""
+_BEFORE_HTML = re.compile(rb"(?:\s+|<!--.*?-->|<\?.*?\?>|<!\[CDATA\[.*?\]\]>)*+", re.S)
+_HTML = re.compile(
+    rb"<(?:!doctype\s+html|(?:html|head|body|title|meta|link|base|script|style|noscript|template|main"
+    rb"|header|footer|nav|article|section|aside|div|span|p|h[1-6]|table|ul|ol|dl|a|img|center|font"
+    rb"|form|iframe|frameset|br|hr|b|i|strong|em|svg)(?=[\s/>]))",
+    re.I,
+)
+
+
+def looks_like_html(page: str | bytes) -> bool:
+    """Whether a page begins as HTML does: with a doctype or a usual element, after comments and
+    blanks."""
+    start = page[:_HTML_BYTES]
+    if isinstance(start, str):
+        start = start.encode("utf-8", "replace")
+    elif start.startswith(_UTF16_MARKS):
+        start = start.decode("utf-16", "replace").encode("utf-8", "replace")
+    start = start.removeprefix(codecs.BOM_UTF8)
+    begin = _BEFORE_HTML.match(start)
+    return _HTML.match(start, begin.end() if begin else 0) is not None
+
+
 def printable(path: str) -> str:
     """A path, or a message with one in it, as one line that is safe on a screen.
 

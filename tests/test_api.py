@@ -184,3 +184,10 @@ def test_the_version_is_that_of_the_installed_distribution() -> None:
     except metadata.PackageNotFoundError:
         pytest.skip("not installed")
     assert installed == clutter.__version__, "after a new version: pip install -e ."
+
+
+def test_html_is_read_as_html_by_the_call_for_text_too() -> None:
+    pytest.importorskip("turbohtml", reason="needs the extra clutter[html]")
+    html = "<!-- saved -->\n<nav>Home</nav><h1>A headline</h1><p>" + "Words of the article. " * 9
+    assert clutter.clean(html) == clutter.clean_html(html)
+    assert "<" not in clutter.clean(html)

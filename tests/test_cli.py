@@ -228,7 +228,8 @@ def test_html_is_known_by_its_name(run: Run, name: str, data: bytes) -> None:
 
 def test_html_on_standard_input_is_known_by_its_beginning(run: Run) -> None:
     expected = run("clean", stdin=HTML.encode())
-    for start in ("\n ", "\ufeff", "<!-- saved -->\n", '<?xml version="1.0"?>\n'):
+    comment = f"<!-- {'saved from a page ' * 400}-->"
+    for start in ("\n ", "\ufeff", "<!-- saved -->\n", '<?xml version="1.0"?>\n', comment):
         assert run("clean", stdin=(start + HTML).encode()) == expected
     assert run("label", "--format", "jsonl", stdin=b"a <b> c\n")[1].count(b"\n") == 1
 
@@ -440,6 +441,29 @@ def test_a_model_agrees_with_its_own_guess(run: Run) -> None:
 
 
 # real processes
+
+
+@pytest.mark.parametrize(
+    "words", [["clean", "page.html"], ["label", "-"], ["clean", "in", "-o", "out"]]
+)
+def test_html_without_its_reader_is_one_line_that_names_it(
+    tmp_path: Path, words: list[str]
+) -> None:
+    for name in ("page.html", "in/page.html"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(HTML)
+    program = (
+        "import sys; sys.modules['turbohtml'] = None; from clutter.cli import main; "
+        f"sys.exit(main({words}))"
+    )
+    root = str(Path(clutter.__file__).parent.parent)
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=tmp_path, env={**os.environ, "PYTHONPATH": root}, input=HTML.encode(),
+        capture_output=True,
+    )  # fmt: skip
+    message = b"clutter: reading HTML needs turbohtml: pip install turbohtml\n"
+    assert (done.returncode, done.stdout, done.stderr) == (2, b"", message)
 
 
 def test_a_command_in_a_pipe_is_quiet() -> None:

@@ -91,3 +91,10 @@ def test_no_two_fields_get_the_same_name(names: list[str], depths: list[int], li
     assert list(renamed) == names
     taken = [*renamed.values(), *options.new_fields, "error"]
     assert len(set(taken)) == len(taken)
+
+
+def test_a_field_that_nobody_named_holds_html_if_its_page_begins_so() -> None:
+    assert CleanOptions().is_html("text", "<!doctype html><p>One")
+    assert not CleanOptions().is_html("text", "One")
+    assert not CleanOptions(text_field="text").is_html("text", "<!doctype html><p>One")
+    assert CleanOptions(html_field="page").is_html("page", "One")

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clutter.errors import ClutterError, DecodingError, EncodingError
-from clutter.text import decoded, plural, printable, site_of, utf8
+from clutter.text import decoded, looks_like_html, plural, printable, site_of, utf8
 
 ANY_TEXT = st.text(
     st.sampled_from("aé一\U0001f44d\ud800\udbff\udc00\udfff\r\n\0") | st.characters()
@@ -138,3 +138,40 @@ def test_what_is_no_address_has_no_site(url: object) -> None:
 @given(ANY_TEXT | st.text("htp:/w.[]@%0a ", max_size=12).map("http://".__add__))
 def test_any_text_has_a_site_or_none(url: str) -> None:
     assert isinstance(site_of(url), str)
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        "<!doctype html><p>One",
+        "\n\n <HTML lang=en>",
+        "<!-- saved from somewhere " + "x" * 5000 + " -->\n<!--[if IE]><![endif]--><head>",
+        '<?xml version="1.0"?>\n<!-- a -->\n<!DOCTYPE html PUBLIC "-//W3C//DTD XHTML 1.0">',
+        "<script>var a = 1</script><p>One",
+        "<link rel=stylesheet href=a.css>",
+        "<div/>One",
+        "\ufeff<p>One",
+    ],
+)
+def test_what_begins_as_html_does_looks_like_html(page: str) -> None:
+    for data in (page, page.encode(), page.removeprefix("\ufeff").encode("utf-16")):
+        assert looks_like_html(data)
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        "", "One", "a <b> c", "<someone@example.org> wrote:", "<3 this", "<text id=1>One</text>",
+        "<!-- never closed <p>One", "<pre-release> notes", "One\n<!doctype html><p>Two", "<",
+    ],
+)  # fmt: skip
+def test_plain_text_with_signs_of_html_does_not(page: str) -> None:
+    for data in (page, page.encode(), page.encode("utf-16")):
+        assert not looks_like_html(data)
+
+
+@given(st.text(max_size=200), st.binary(max_size=200))
+def test_any_page_looks_like_html_or_not(text: str, data: bytes) -> None:
+    assert looks_like_html(text) in (True, False)
+    assert looks_like_html(data) in (True, False)
+    assert looks_like_html(f"<!-- {text.replace('-->', '')} --><p>")

@@ -11,9 +11,9 @@ from clutter.cleaning import Content
 from clutter.cli.messages import hint, read_in
 from clutter.errors import InputError, ReadError
 from clutter.files import replacing
-from clutter.formats.pages import is_like_html, read_page
+from clutter.formats.pages import read_page
 from clutter.plan import InputFile, Output
-from clutter.text import printable
+from clutter.text import looks_like_html, printable
 
 
 def read_content(file: InputFile) -> Content:
@@ -25,7 +25,7 @@ def read_content(file: InputFile) -> Content:
         if sys.stdin.isatty():
             hint("reading standard input; ^D ends it")
         data = read_in()
-        return Content(data, is_like_html(data))
+        return Content(data, looks_like_html(data))
     try:
         return Content(*read_page(file.path))
     except ReadError as error:

@@ -75,7 +75,7 @@ class JsonLines(ItemFormat, OutputFormat):
         if data is not None and not isinstance(data, str):
             return Record(fields, error=f"the field {source!r} holds no text")
         site = site_of(fields.get("url"))
-        return Record(fields, Content(data, options.is_html(source), site=site))
+        return Record(fields, Content(data, options.is_html(source, data), site=site))
 
     def encode(self, rows: Sequence[Row] | pyarrow.RecordBatch, ending: str) -> bytes:
         """Encode records as lines, compressed by themselves if the ending says so: gzip and

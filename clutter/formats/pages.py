@@ -6,7 +6,6 @@ The name of a file decides whether it is HTML. If the name does not say, its fir
 from __future__ import annotations
 
 import gzip
-import re
 import zlib
 from collections.abc import Iterator
 from typing import Any
@@ -16,13 +15,10 @@ from clutter.errors import ReadError
 from clutter.formats import base
 from clutter.formats.base import Chunk, ItemFormat, Record, Row, unpacked
 from clutter.options import CleanOptions
+from clutter.text import looks_like_html
 
 HTML_ENDINGS = (".html", ".htm", ".xhtml")
 """File name endings of HTML, without .gz."""
-
-_START_OF_HTML = re.compile(rb"(\xef\xbb\xbf)?\s*(<!--.{0,500}?-->\s*|<\?xml.{0,200}?\?>\s*)?"
-                            rb"<(!doctype\s+html|html|head|body)\b", re.I | re.S)  # fmt: skip
-"""How HTML begins; used if the name of a file does not say what it is."""
 
 
 class PageFiles(ItemFormat):
@@ -71,9 +67,4 @@ def read_page(path: str) -> tuple[bytes, bool]:
         raise ReadError(f"longer than {base.MAX_PAGE_BYTES:,} bytes")
     name = path.lower().removesuffix(".gz")
     is_html = name.endswith(HTML_ENDINGS)
-    return data, is_html or (not name.endswith(".txt") and is_like_html(data))
-
-
-def is_like_html(data: bytes) -> bool:
-    """Whether the bytes of a page begin like HTML."""
-    return _START_OF_HTML.match(data[:1024]) is not None
+    return data, is_html or (not name.endswith(".txt") and looks_like_html(data))
