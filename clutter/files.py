@@ -47,6 +47,11 @@ def files_below(
             yield path
 
 
+def is_taken(path: Path) -> bool:
+    """Whether there is a file with content. Devices and pipes are there to be written to."""
+    return path.is_file() and path.stat().st_size > 0
+
+
 @contextlib.contextmanager
 def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     """A context manager: a file to write bytes to, which replaces ``path`` once it is complete.

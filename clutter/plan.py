@@ -262,6 +262,16 @@ def identity(path: str | os.PathLike[str]) -> bytes:
     return hashlib.blake2b(key, digest_size=8).digest()
 
 
+def absolute(path: str | os.PathLike[str]) -> str:
+    """The absolute path of a file, without what changes nothing: the same for all ways to write it,
+    as far as they name the same links."""
+    plain = os.path.abspath(path)
+    name = os.fspath(path)
+    # abspath takes "link/.." for nothing
+    is_other = os.pardir in name.split(os.sep) and identity(plain) != identity(name)
+    return os.path.join(os.getcwd(), name) if is_other else plain
+
+
 def _identity_of(file: InputFile) -> bytes:
     return (
         hashlib.blake2b(digest_size=8).digest() if file.is_standard_input else identity(file.path)

@@ -13,6 +13,7 @@ network can be read alone.
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import stat
@@ -111,10 +112,10 @@ def read_model_file(
     html = model.html
     if html is None:
         model.file.close()
-        beside = _html_file_of(path)
-        if model.version == TWO_FILES_VERSION and beside.exists():
-            return text, lambda: _read_html_file(beside)
-        return text, None
+        beside = _html_file_beside(path, model)
+        if beside is None:
+            return text, None
+        return text, functools.partial(_read_html_file, beside)
 
     def read_html() -> Content:
         content = _read(model, html)
@@ -133,10 +134,22 @@ def shipped_model_file() -> Path:
     return inside if inside.exists() else here.parent / "models" / "default.safetensors"
 
 
-def _html_file_of(path: str | os.PathLike[str]) -> Path:
-    """The second file of a model of 0.1.0: the network for HTML."""
+def files_of_model(path: str | os.PathLike[str]) -> list[Path]:
+    """The files of a model: its file, and for a model of 0.1.0 also the network for HTML beside it,
+    if it is there. Raises ModelError if the file is not a model, OSError if it cannot be read."""
+    model = _open(path)
+    model.file.close()
+    beside = _html_file_beside(path, model)
+    return [Path(path), *([] if beside is None else [beside])]
+
+
+def _html_file_beside(path: str | os.PathLike[str], model: _ModelFile) -> Path | None:
+    """The second file of a model of 0.1.0: the network for HTML. None if there is none."""
+    if model.version != TWO_FILES_VERSION:
+        return None
     file = Path(path)
-    return file.with_name(file.name.removesuffix(".safetensors") + ".html.safetensors")
+    beside = file.with_name(file.name.removesuffix(".safetensors") + ".html.safetensors")
+    return beside if beside.exists() else None
 
 
 def _read_html_file(path: Path) -> Content:

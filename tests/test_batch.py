@@ -22,6 +22,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cleaning_here import Here
+from manifests import is_manifest
 
 import clutter
 from clutter.batch import BatchError, Summary, progress, run, runner, writer
@@ -53,6 +55,12 @@ STEP_RECORDS = base.CHUNK_RECORDS
 TARGETS = ("clean.jsonl", "clean.jsonl.gz", "clean.parquet", "folder")
 
 
+@pytest.fixture(autouse=True, scope="module")
+def warm() -> None:
+    """Builds all tables once: the copies of this process that clean have them then."""
+    clutter.clean("A line")
+
+
 @pytest.fixture(autouse=True)
 def small_steps(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
@@ -80,9 +88,10 @@ def crawl(small_steps: None) -> Path:
 
 
 def everything(folder: Path | str = ".") -> dict[str, bytes]:
-    """Every file of a folder, hidden ones too, but what stands in crawl/."""
+    """Every file of a folder, hidden ones too, but what stands in crawl/ and the manifests."""
     found = [path for path in sorted(Path(folder).rglob("*")) if path.is_file()]
-    return {str(p.relative_to(folder)): p.read_bytes() for p in found if p.parts[0] != "crawl"}
+    found = [path for path in found if path.parts[0] != "crawl" and not is_manifest(path)]
+    return {str(path.relative_to(folder)): path.read_bytes() for path in found}
 
 
 def rows(path: str) -> list[dict[str, Any]]:
@@ -216,7 +225,7 @@ def test_processes_make_no_difference(crawl: Path, monkeypatch: pytest.MonkeyPat
     alone = everything()
     monkeypatch.setattr(runner, "MIN_PARALLEL_BYTES", 0)
     for target in TARGETS:
-        again(crawl, target, jobs=2)
+        again(crawl, target, jobs=2, force=True)
     assert everything() == alone
 
 
@@ -261,6 +270,7 @@ def test_two_passes_are_gone_on_with_too(
     options = CleanOptions(threshold=0.2)
     summary = run([site], f"right/{target}", options, by_site=True)
     right = everything("right")
+    monkeypatch.setattr(runner, "Workers", Here)
     for calls in range(1, 40):
         place = str(calls)
         Path(place).mkdir()
@@ -345,6 +355,7 @@ def test_a_run_that_is_killed_anywhere_goes_on_to_the_same_end(
     Path("right").mkdir()
     summary = run(["crawl"], f"right/{target}", ALL)
     right = everything("right")
+    monkeypatch.setattr(runner, "Workers", Here)
     stops = 0
     for name in POINTS:
         for late in (False, True)[: 1 + ("finish" in name)]:
@@ -640,5 +651,7 @@ def test_nothing_cleaned_is_a_failure(small_steps: None) -> None:
     done = command("a.jsonl", "-o", "clean.jsonl", "--text", "body")
     _, err = done.communicate()
     assert done.returncode == 0
-    assert err.decode().startswith("5 pages, 0 errors, ")
+    first, second = err.decode().splitlines()[:2]
+    assert first == "clean.jsonl: done anew, other settings (text)"
+    assert second.startswith("5 pages, 0 errors, ")
     assert not Path("clean.jsonl.errors.jsonl").exists()

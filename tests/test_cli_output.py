@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from manifests import is_manifest
 
 from clutter import batch, cli
 from clutter.errors import InputError
@@ -40,8 +41,9 @@ def write(files: dict[str, str | bytes]) -> None:
 
 
 def contents(folder: str = ".") -> dict[str, bytes]:
-    """Every file below a folder, hidden ones too."""
+    """Every file below a folder, hidden ones too, but what a run notes about its own output."""
     found = [path for path in sorted(Path(folder).rglob("*")) if path.is_file()]
+    found = [path for path in found if not is_manifest(path)]
     return {str(path.relative_to(folder)): path.read_bytes() for path in found}
 
 

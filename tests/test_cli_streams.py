@@ -79,7 +79,7 @@ def test_with_all_three_closed_a_run_writes_its_files_and_nothing_into_them() ->
         Path(f"in/{i}.txt").write_text(PAGE)
     done = shell("$clutter clean --threshold 0 in -o out <&- >&- 2>&-")
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
-    assert {path.name: path.read_text() for path in Path("out").iterdir()} == {
+    assert {path.name: path.read_text() for path in Path("out").glob("*.txt")} == {
         f"{i}.txt": PAGE for i in range(3)
     }
 

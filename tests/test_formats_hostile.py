@@ -16,11 +16,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cleaning_here import Here
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from clutter import cleaning
-from clutter.batch import run
+from clutter.batch import run, runner
 from clutter.formats import base, format_of, output_format_of
 from clutter.formats.base import Chunk, ItemFormat, Record, distinct, finite
 from clutter.options import CleanOptions
@@ -34,6 +35,14 @@ from clutter.formats.values import json_rows, json_values  # noqa: E402
 
 OPTIONS = CleanOptions(threshold=0)
 ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(autouse=True, scope="module")
+def here() -> Iterator[None]:
+    """Runs clean in this process, where the tests change limits."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(runner, "Workers", Here)
+        yield
 
 
 def cleaned(folder: Path, source: Path, output: str) -> tuple[list[dict[str, Any]], list[str]]:

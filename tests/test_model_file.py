@@ -22,9 +22,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-import safetensors.numpy
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from model_files import joined, parts, saved_bytes, two_files
 
 from clutter import LABELS, Model, ModelError, batch, features
 from clutter.markup import MARKUP_HASH_BITS
@@ -82,42 +82,12 @@ def assert_same_answers(one: Model, other: Model) -> None:
         np.testing.assert_array_equal(a.probabilities, b.probabilities)
 
 
-def parts(data: bytes) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """The header and the arrays of a model file."""
-    length = int.from_bytes(data[:8], "little")
-    header = json.loads(json.loads(data[8 : 8 + length])["__metadata__"]["clutter"])
-    return header, safetensors.numpy.load(data)
-
-
-def joined(header: dict[str, Any], arrays: dict[str, np.ndarray]) -> bytes:
-    return safetensors.numpy.save(arrays, metadata={"clutter": json.dumps(header)})
-
-
 def changed(
     data: bytes, change: Callable[[dict[str, Any], dict[str, np.ndarray]], object]
 ) -> bytes:
     header, arrays = parts(data)
     change(header, arrays)
     return joined(header, arrays)
-
-
-def two_files(model: Model, file: Path) -> Path:
-    """Write a model as version 0.1.0 did: the network for HTML in a second file. Returns it."""
-    header, arrays = parts(saved_bytes(model, file))
-    html_about = header.pop("html about", {})
-    header["format"] = 2
-    text = {name: array for name, array in arrays.items() if not name.startswith("html.")}
-    html = {name.removeprefix("html."): arrays[name] for name in arrays.keys() - text.keys()}
-    file.write_bytes(joined(header, text))
-    beside = file.with_name(file.stem + ".html.safetensors")
-    if html:
-        beside.write_bytes(joined(header | {"about": html_about}, html))
-    return beside
-
-
-def saved_bytes(model: Model, file: Path) -> bytes:
-    model.save(file)
-    return file.read_bytes()
 
 
 # one file

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from manifests import is_manifest
 
 from clutter.batch import BatchError, run
 from clutter.errors import InputError
@@ -49,8 +50,9 @@ def write(files: dict[str, str]) -> None:
 
 
 def contents(folder: str) -> dict[str, str]:
-    """Every file of a folder, hidden ones too."""
+    """Every file of a folder, hidden ones too, but what a run notes about its own output."""
     found = [path for path in sorted(Path(folder).rglob("*")) if path.is_file()]
+    found = [path for path in found if not is_manifest(path)]
     return {str(path.relative_to(folder)): path.read_text() for path in found}
 
 
@@ -190,6 +192,7 @@ def test_pages_in_the_work_folder_of_a_run_are_not_deleted_with_it(argument: str
 
 def test_earlier_outputs_and_errors_in_a_folder_of_input_are_left_out() -> None:
     write({"in/a.txt": "one", "in/clean.jsonl": "old", "in/clean.jsonl.errors.jsonl": "old"})
+    run(["in"], "in/clean.jsonl", ALL, force=True)
     run(["in"], "in/clean.jsonl", ALL)
     assert json.loads(Path("in/clean.jsonl").read_text())["text"] == "one"
 
@@ -205,7 +208,7 @@ def test_an_input_above_a_link_is_read_from_where_it_is() -> None:
 def test_a_run_to_a_link_writes_what_it_points_to_and_keeps_it(is_there: bool) -> None:
     write({"a.jsonl": ROW, "far/x": ""} | ({"far/clean.jsonl": "old"} if is_there else {}))
     Path("clean.jsonl").symlink_to("far/clean.jsonl")
-    run(["a.jsonl"], "clean.jsonl", ALL)
+    run(["a.jsonl"], "clean.jsonl", ALL, force=True)
     assert Path("clean.jsonl").is_symlink()
     assert json.loads(Path("far/clean.jsonl").read_text())["text"] == "A line"
     assert sorted(contents(".")) == ["a.jsonl", "clean.jsonl", "far/clean.jsonl", "far/x"]
@@ -228,7 +231,7 @@ def test_a_run_to_a_link_to_another_disk_works_on_that_disk(other_disk: Path, na
     run(["a.jsonl"], name, ALL)
     assert Path(name).is_symlink()
     assert (other_disk / name).stat().st_size > 0
-    assert sorted(os.listdir(other_disk)) == [name]
+    assert sorted(os.listdir(other_disk)) == [f".{name}.clutter", name]
     assert sorted(os.listdir()) == sorted(["a.jsonl", name])
 
 
@@ -236,7 +239,7 @@ def test_pages_go_to_links_and_to_folders_on_another_disk(other_disk: Path) -> N
     write({"in/a.txt": "one", "in/deep/b.txt": "two", "out/real.txt": "old"})
     Path("out/deep").symlink_to(other_disk)
     Path("out/a.txt").symlink_to("real.txt")
-    run(["in"], "out", ALL)
+    run(["in"], "out", ALL, force=True)
     assert Path("out/a.txt").is_symlink()
     assert Path("out/real.txt").read_text() == "one\n"
     assert contents(str(other_disk)) == {"b.txt": "two\n"}

@@ -7,7 +7,7 @@ An interrupted run continues where it stopped.
 >>> print(run(["pages/"], "clean.jsonl", CleanOptions(), jobs=2))
 """
 
-from clutter.batch.runner import Summary, run
+from clutter.batch.runner import PAGE_TIMEOUT, Summary, run
 from clutter.errors import BatchError
 
-__all__ = ["BatchError", "Summary", "run"]
+__all__ = ["PAGE_TIMEOUT", "BatchError", "Summary", "run"]

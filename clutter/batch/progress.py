@@ -13,28 +13,32 @@ from clutter.text import plural
 LINE_SECONDS = 60.0
 """Seconds between two lines if there is no bar."""
 
+BAR_SECONDS = 0.1
+"""Least seconds between two changes of the bar."""
+
 
 @contextlib.contextmanager
-def shown_progress(checkpoint: Checkpoint) -> Iterator[Callable[[], None]]:
+def shown_progress(checkpoint: Checkpoint) -> Iterator[Callable[[int], None]]:
     """Gives a function that shows the progress of a run on standard error: share, pages and rate,
-    and on the bar (tqdm) the remaining time."""
+    and on the bar (tqdm) the remaining time. Its argument is the number of pages that are cleaned
+    but not yet written."""
     begin, pages = time.monotonic(), checkpoint.counts.get("pages", 0)
     last = begin
 
-    def rate() -> str:
-        done = checkpoint.counts.get("pages", 0)
+    def rate(ahead: int) -> str:
+        done = checkpoint.counts.get("pages", 0) + ahead
         seconds = max(time.monotonic() - begin, 1e-9)
         errors = checkpoint.counts.get("errors", 0)
         failed = f", {plural(errors, 'error')}" if errors else ""
         doing = "counting lines, " if checkpoint.counting else ""
         return f"{doing}{plural(done, 'page')}, {(done - pages) / seconds:,.0f} pages/s{failed}"
 
-    def line() -> None:
+    def line(ahead: int) -> None:
         nonlocal last
         if time.monotonic() - last > LINE_SECONDS:
             last = time.monotonic()
             share = checkpoint.read / max(checkpoint.total, 1)
-            print(f"{share:.0%}: {rate()}", file=sys.stderr, flush=True)
+            print(f"{share:.0%}: {rate(ahead)}", file=sys.stderr, flush=True)
 
     try:
         from tqdm import tqdm
@@ -48,8 +52,11 @@ def shown_progress(checkpoint: Checkpoint) -> Iterator[Callable[[], None]]:
     total, read = checkpoint.total, checkpoint.read
     with tqdm(total=total, initial=read, bar_format=form, leave=False) as bar:
 
-        def move() -> None:
-            bar.set_description_str(rate(), refresh=False)
+        def move(ahead: int) -> None:
+            nonlocal last
             bar.update(checkpoint.read - bar.n)
+            if time.monotonic() - last > BAR_SECONDS:
+                last = time.monotonic()
+                bar.set_description_str(rate(ahead))
 
         yield move

@@ -2,7 +2,8 @@
 
 The main process reads and writes, in the order of the input. Worker processes clean. They get one
 step (a few records) at a time, and only a few steps per worker are in progress, so memory does not
-grow with the input. checkpoint.py says how an interrupted run continues.
+grow with the input. checkpoint.py says how an interrupted run continues, manifest.py how a
+finished one is begun again.
 """
 
 from __future__ import annotations
@@ -15,7 +16,6 @@ import signal
 import sys
 import threading
 import time
-import zlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -23,31 +23,39 @@ from pathlib import Path
 from typing import Any
 
 import clutter
-from clutter.batch import tasks, workers
+from clutter.batch import manifest, tasks
 from clutter.batch.checkpoint import Checkpoint, RunDirectory
 from clutter.batch.progress import shown_progress
 from clutter.batch.steps import list_files, steps_from
+from clutter.batch.workers import Workers
 from clutter.batch.writer import Writer, failures, finish_file
 from clutter.cleaning import load_model
 from clutter.errors import BatchError, InputError, WorkersError
 from clutter.formats import output_ending
 from clutter.options import CleanOptions
 from clutter.page import LABELS
-from clutter.plan import plan_output
+from clutter.plan import absolute, plan_output
 from clutter.repetition import count_keys
-from clutter.text import plural
+from clutter.text import plural, printable
 
 MIN_PARALLEL_BYTES = 1_000_000
-"""Bytes of input. For less, starting worker processes is not worth the time."""
+"""Bytes of input. For less, starting a second process is not worth the time."""
+
+PAGE_TIMEOUT = 60.0
+"""Seconds that a page may take, if nothing else is asked for."""
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Summary:
-    """The result of a run: the ``counts`` of the whole run (those of ``cleaning.count``), the
-    ``pages`` and ``seconds`` since it was last started, and the path of the errors file, None if
-    there were no errors."""
+    """The result of a run: the ``counts`` of the whole run, the ``pages`` and ``seconds`` since it
+    was last started, and the path of the errors file, None if there were no errors.
+
+    The counts are those of ``cleaning.count``, ``unchanged/pages`` and ``unchanged/files`` (pages
+    and other files that were not cleaned again, as their output is there), and
+    ``passed/KIND`` for records of an archive that are no pages.
+    """
 
     counts: Counter[str]
     pages: int
@@ -59,9 +67,21 @@ class Summary:
         rate = self.pages / max(self.seconds, 1e-9)
         rows = [
             f"{plural(counts['pages'], 'page')}, {plural(counts['errors'], 'error')}"
-            + (f" ({self.errors})" if self.errors is not None else "")
-            + f", {rate:,.0f} pages/s"
+            + (f" ({printable(str(self.errors))})" if self.errors is not None else "")
+            + (f", {rate:,.0f} pages/s" if self.pages else "")
         ]
+        pages, files = counts["unchanged/pages"], counts["unchanged/files"]
+        kinds = [(pages, "page"), (files, "file of records" if files == 1 else "files of records")]
+        same = [f"{n:,} {noun}{'s' * (noun == 'page' and n != 1)}" for n, noun in kinds if n]
+        if same:
+            rows.append(f"{' and '.join(same)} unchanged, {counts['pages']:,} cleaned")
+        passed = [
+            f"{n:,} {key.removeprefix('passed/')}"
+            for key, n in counts.items()
+            if key.startswith("passed/") and n
+        ]
+        if passed:
+            rows.append(f"passed over: {', '.join(passed)}")
         lines = sum(counts[f"lines/{label}"] for label in LABELS)
         if lines:
             by_label = ", ".join(f"{x} {counts[f'lines/{x}'] / lines:.0%}" for x in LABELS)
@@ -84,8 +104,9 @@ def run(
     pattern: str | None = None,
     strict: bool = False,
     by_site: bool = False,
-    progress: bool = False,
+    page_timeout: float = PAGE_TIMEOUT,
     force: bool = False,
+    progress: bool = False,
 ) -> Summary:
     """Clean files and folders of pages and of records, or continue an interrupted run.
 
@@ -93,49 +114,70 @@ def run(
     that mirrors the input: clean text for each page, a file of records for each file of
     records. ``pattern`` is a glob pattern: which files to read in folders. ``jobs`` is the number
     of processes that clean. A record that fails goes to NAME.errors.jsonl with the reason; with
-    ``strict`` it ends the run. ``by_site`` reads the input twice, and first counts on how many
-    pages of its site each line appears (repetition.py). ``progress`` shows the progress of the
-    run on standard error.
+    ``strict`` it ends the run. A page fails too if it takes more than ``page_timeout`` seconds (0:
+    no limit) or kills the process that cleans it. ``by_site`` reads the input twice, and first
+    counts on how many pages of its site each line appears (repetition.py). ``progress`` shows the
+    progress of the run on standard error.
 
-    Raises BatchError for input or output that cannot be used, and with ``strict`` for the first
-    record that fails; ModelError, OSError (a full disk), MissingLibraryError. The work done
-    before an error is saved.
+    In an output folder, only files are cleaned that are new or have changed since the last run
+    with these settings. Files that no run has written, or that were changed since, are not
+    replaced. ``force`` cleans all files and replaces what is there.
+
+    Raises BatchError for input or output that cannot be used, if the input has changed since
+    the run was interrupted, and with ``strict`` for the first record that fails; ModelError,
+    OSError (a full disk), MissingLibraryError. The work done before an error is saved.
     """
     # report a bad model now, once, and before its bytes are read for the settings
     _ = load_model(options).html
     settings = _settings(inputs, options, pattern) | {"by site": by_site}
+    is_folder = os.path.isdir(output) or output_ending(output) is None
+    suffix = ".md" if options.format == "markdown" else ".txt"
     try:
-        return _run(inputs, output, options, settings, jobs, strict, progress)
+        run = RunDirectory(plan_output(output, inputs, suffix, is_folder=is_folder))
+        with run.locked(), _ending_by_exception():
+            checkpoint = run.load(settings)
+            if checkpoint is None:
+                checkpoint = _new_checkpoint(run, inputs, options, settings, force)
+            elif checkpoint.counts:
+                pages = plural(checkpoint.counts.get("pages", 0), "page")
+                logger.info("going on: %s done before", pages)
+            begin, before = time.monotonic(), checkpoint.counts.get("pages", 0)
+            if not checkpoint.unneeded:
+                _finish_run(run, checkpoint, options, jobs, page_timeout, strict, progress)
+            counts = Counter(checkpoint.counts)
+            for kind, number in zip(("pages", "files"), checkpoint.unchanged, strict=True):
+                counts[f"unchanged/{kind}"] = number
+            errors = run.errors if counts["errors"] else None
+            return Summary(+counts, counts["pages"] - before, time.monotonic() - begin, errors)
     except (InputError, WorkersError) as error:
         raise BatchError(str(error)) from None
 
 
-def _run(
+def _new_checkpoint(
+    run: RunDirectory,
     inputs: Sequence[str],
-    output: str,
     options: CleanOptions,
     settings: dict[str, Any],
-    jobs: int,
-    strict: bool,
-    progress: bool,
-) -> Summary:
-    is_folder = os.path.isdir(output) or output_ending(output) is None
-    suffix = ".md" if options.format == "markdown" else ".txt"
-    run = RunDirectory(plan_output(output, inputs, suffix, is_folder=is_folder))
-    with run.locked(), _ending_by_exception():
-        checkpoint = run.load(settings)
-        if checkpoint is None:
-            checkpoint = Checkpoint(settings, counting=settings["by site"])
-            checkpoint.total = list_files(run, inputs, settings["pattern"], options)
-            run.save(checkpoint)
-        elif checkpoint.counts:
-            pages = plural(checkpoint.counts.get("pages", 0), "page")
-            logger.info("going on: %s done before", pages)
-        begin, before = time.monotonic(), checkpoint.counts.get("pages", 0)
-        _finish_run(run, checkpoint, options, jobs, strict, progress)
-        counts = Counter(checkpoint.counts)
-        errors = run.errors if counts["errors"] else None
-        return Summary(counts, counts["pages"] - before, time.monotonic() - begin, errors)
+    force: bool,
+) -> Checkpoint:
+    """List the input, and compare it with that of earlier runs. Saves a checkpoint, unless there is
+    nothing to do."""
+    checkpoint = Checkpoint(settings, counting=settings["by site"])
+    checkpoint.total = list_files(run, inputs, settings["pattern"], options)
+    checkpoint.key = manifest.key_of(settings, run.listing)
+    if run.output.is_folder:
+        manifest.write_folder(run)  # of a run that was given up
+        if not force:
+            manifest.compare_folder(run, checkpoint)
+    elif not force:
+        counts = manifest.earlier_file(run, checkpoint)
+        if counts is not None:
+            name = printable(str(run.output.path))
+            logger.info("nothing is new: %s is left as it is", name)
+            vars(checkpoint).update(counts=counts, unneeded=True)
+            return checkpoint
+    run.save(checkpoint)
+    return checkpoint
 
 
 def _settings(inputs: Sequence[str], options: CleanOptions, pattern: str | None) -> dict[str, Any]:
@@ -144,10 +186,10 @@ def _settings(inputs: Sequence[str], options: CleanOptions, pattern: str | None)
     fields = json.loads(json.dumps(asdict(replace(options, model=None))))
     return {
         "version": clutter.__version__,
-        "input": [os.path.abspath(path) for path in inputs],
+        "input": [absolute(path) for path in inputs],
         "pattern": pattern,
         **{names.get(name, name): value for name, value in fields.items()},
-        "model": options.model and zlib.crc32(Path(options.model).read_bytes()),
+        "model": manifest.model_identity(options),
     }
 
 
@@ -156,59 +198,79 @@ def _finish_run(
     checkpoint: Checkpoint,
     options: CleanOptions,
     jobs: int,
+    page_timeout: float,
     strict: bool,
     progress: bool,
 ) -> None:
     """Do the rest of a run, and remove its checkpoint."""
+    left = checkpoint.total - checkpoint.read + checkpoint.counting * checkpoint.total
+    jobs = 1 if left < MIN_PARALLEL_BYTES else jobs
+    workers = Workers(options, str(run.work), jobs, page_timeout, fork=True)
+    try:
+        _take_all_steps(run, checkpoint, options, workers, strict, progress)
+    finally:
+        workers.end()
+    if run.output.is_folder:
+        manifest.write_folder(run)
+    else:
+        manifest.write_file(run, checkpoint)
+    if not checkpoint.errors:
+        run.errors.unlink(missing_ok=True)
+    run.checkpoint.unlink()
+
+
+def _take_all_steps(
+    run: RunDirectory,
+    checkpoint: Checkpoint,
+    options: CleanOptions,
+    workers: Workers,
+    strict: bool,
+    progress: bool,
+) -> None:
+    """Run the remaining steps of both passes, and give the output its name."""
     if checkpoint.counting:
-        _take_steps(run, checkpoint, options, jobs, strict, progress)
+        _take_steps(run, checkpoint, options, workers, strict, progress)
         count_keys(run.part, run.work)
         for key in ("offset", "record", "done", "read", "written", "errors"):
             setattr(checkpoint, key, 0)
-        checkpoint.counting, checkpoint.counts = False, {}
+        checkpoint.counting, checkpoint.counts, checkpoint.failed = False, {}, False
         run.save(checkpoint)
     if checkpoint.finishing is not None:
         finish_file(run, checkpoint)
     if not checkpoint.complete:
-        _take_steps(run, checkpoint, options, jobs, strict, progress)
+        _take_steps(run, checkpoint, options, workers, strict, progress)
         finish_file(run, checkpoint)
-    if not checkpoint.errors:
-        run.errors.unlink(missing_ok=True)
-    run.checkpoint.unlink()
 
 
 def _take_steps(
     run: RunDirectory,
     checkpoint: Checkpoint,
     options: CleanOptions,
-    jobs: int,
+    workers: Workers,
     strict: bool,
     progress: bool,
 ) -> None:
     """Run the remaining steps; save progress even on failure."""
     writer = Writer(run, checkpoint)
     steps = steps_from(run, checkpoint, options)
-    folder = str(run.work)
     work = tasks.count_lines if checkpoint.counting else tasks.clean
-    if jobs == 1 or checkpoint.total - checkpoint.read < MIN_PARALLEL_BYTES:
-        results = workers.run_serial(steps, work, options, folder)
-    else:
-        results = workers.run_parallel(steps, work, options, folder, jobs)
     shown = shown_progress(checkpoint) if progress else contextlib.nullcontext(_nothing)
     try:
-        with contextlib.closing(results), shown as show:
-            for step, result in results:
+        with shown as show:
+            for step, result in workers.results(steps, work, show):
                 failed = failures(step, result)
                 if failed and strict:
                     raise BatchError(_sentence(failed[0]))
                 writer.add(step, result)
-                show()
+                show(0)
         if not checkpoint.counting:
-            path = run.output.path
-            finishing = None if run.output.is_folder else os.path.abspath(path)
+            finishing = None if run.output.is_folder else absolute(run.output.path)
             vars(checkpoint).update(finishing=finishing, complete=True)
         writer.save()
-    except BaseException:
+    except BaseException as error:
+        if isinstance(error, KeyboardInterrupt | SystemExit):
+            pages = plural(checkpoint.counts.get("pages", 0), "page")
+            logger.info("stopping after %s; give the same command again to go on", pages)
         if not writer.part.closed:  # closed while a file gets its name; then a save exists
             with contextlib.suppress(OSError):  # a full disk: the last checkpoint is still valid
                 writer.save()
@@ -217,13 +279,13 @@ def _take_steps(
         writer.close()
 
 
-def _nothing() -> None:
+def _nothing(ahead: int) -> None:
     """Used if no progress is shown."""
 
 
 def _sentence(error: dict[str, Any]) -> str:
     record = f", record {error['record']}" if "record" in error else ""
-    return f"{error['file']}{record}: {error['error']}"
+    return printable(f"{error['file']}{record}: {error['error']}")
 
 
 @contextlib.contextmanager

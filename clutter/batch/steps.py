@@ -7,20 +7,19 @@ undisturbed one.
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from clutter.batch.checkpoint import Checkpoint, RunDirectory
-from clutter.batch.tasks import Task
+from clutter.batch.checkpoint import KEPT, SAME, Checkpoint, Listed, RunDirectory, stamp_of
+from clutter.batch.tasks import THERE_ALREADY, Task
 from clutter.errors import BatchError
 from clutter.files import replacing
 from clutter.formats import OUTPUT_ENDINGS, PAGE_FILES, base, format_of, output_ending
 from clutter.options import CleanOptions
-from clutter.plan import InputFile, check_collisions, find_inputs, identity
+from clutter.plan import InputFile, absolute, check_collisions, find_inputs, identity
 
 
 @dataclass(frozen=True)
@@ -31,7 +30,8 @@ class Step:
     ``record`` of the file listed there. ``done`` is the size in bytes of all files before that
     one, ``read`` the number of bytes of input read so far. ``error`` is the entry for a file that
     could not be read (further). ``ends`` is the output file of records that is complete after
-    this step.
+    this step. ``files`` are the files of this step: of pages, in the order of the targets of the
+    task, or the file of records that ends.
     """
 
     task: Task | None
@@ -41,6 +41,7 @@ class Step:
     read: int
     error: dict[str, Any] | None = None
     ends: str | None = None
+    files: tuple[Listed, ...] = ()
 
 
 def list_files(
@@ -52,10 +53,9 @@ def list_files(
     BatchError if this output cannot hold them.
     """
     output = run.output
-    own = (
-        {identity(run.errors)} if output.is_folder else {*map(identity, (output.path, run.errors))}
-    )
-    own_names = {os.path.basename(os.path.realpath(path)) for path in (output.path, run.errors)}
+    files = [run.errors, run.manifest, run.journal, *([] if output.is_folder else [output.path])]
+    own = set(map(identity, files))
+    own_names = {os.path.basename(os.path.realpath(path)) for path in files}
 
     def is_own(path: str) -> bool:  # a file of this run or of an earlier one
         if os.path.basename(path) in own_names and identity(path) in own:
@@ -76,14 +76,14 @@ def list_files(
             if identity(file.path) in own:
                 where = "folder" if output.is_folder else "file"
                 raise BatchError(f"{file.name}: is the input too; write to another {where}")
-            total += file.size
-            # not abspath, which takes "link/.." for nothing
-            path = os.path.join(os.getcwd(), file.path)
+            stamp = stamp_of(file.path)
+            total += stamp[0]
             # records are named by the name itself, not by how it is shown; but all of it is text
             name = os.fsencode(file.path).decode("utf-8", "replace")
-            listing.write(json.dumps([path, name, file.place, file.size]).encode() + b"\n")
+            listed = replace(file, path=absolute(file.path), name=name)
+            listing.write(Listed(listed, stamp).row)
     if output.is_folder:
-        check_collisions(lambda: (file for file, _ in run.files()), output, run.work)
+        check_collisions(lambda: (listed.file for listed, _ in run.files()), output, run.work)
     return total
 
 
@@ -93,28 +93,37 @@ def steps_from(run: RunDirectory, checkpoint: Checkpoint, options: CleanOptions)
     is_folder = run.output.is_folder
     by_site = checkpoint.settings["by site"] and not checkpoint.counting
     repetition = str(run.work) if by_site else None
-    pages: list[InputFile] = []
+    pages: list[Listed] = []
 
     def page_step() -> Step:
-        raw = [(i, (file.path, file.name, _site_of(file))) for i, file in enumerate(pages)]
+        files = tuple(pages)
+        raw = [(i, (x.file.path, x.file.name, _site_of(x.file))) for i, x in enumerate(files)]
         ending = None if is_folder else output_ending(run.output.path.name)
-        targets = tuple(str(run.output.path_of(file)) for file in pages) if is_folder else ()
+        targets = [str(run.output.path_of(x.file)) for x in files] if is_folder else []
+        kept = [target for target, x in zip(targets, files, strict=False) if x.state == KEPT]
         chunk = base.Chunk(raw, 0, len(raw))
         pages.clear()
-        task = Task(PAGE_FILES, "", chunk, ending, targets, repetition)
-        return Step(task, offset, 0, done, done)
+        task = Task(PAGE_FILES, "", chunk, ending, tuple(targets), repetition, kept=frozenset(kept))
+        return Step(task, offset, 0, done, done, files=files)
 
-    for file, next_offset in run.files(checkpoint.offset):
+    for listed, next_offset in run.files(checkpoint.offset):
+        file = listed.file
+        if listed.state == SAME:
+            continue
         file_format = format_of(file.name)
         if file_format is PAGE_FILES:
-            pages.append(file)
+            pages.append(listed)
             offset, done = next_offset, done + file.size
             is_full = len(pages) == base.CHUNK_RECORDS
-            if is_full or sum(page.size for page in pages) >= base.CHUNK_BYTES:
+            if is_full or sum(page.file.size for page in pages) >= base.CHUNK_BYTES:
                 yield page_step()
             continue
         if pages:
             yield page_step()
+        if listed.state == KEPT and not checkpoint.counting:
+            offset, record, done = next_offset, 0, done + file.size
+            yield Step(None, offset, 0, done, done, {"file": file.name, "error": THERE_ALREADY})
+            continue
         target = run.output.path_of(file)
         ending = output_ending(target.name)
         error = None
@@ -127,7 +136,7 @@ def steps_from(run: RunDirectory, checkpoint: Checkpoint, options: CleanOptions)
                 error = {"file": file.name, "record": record + 1, "error": chunk.error}
         offset, record, done = next_offset, 0, done + file.size
         ends = str(target) if is_folder and not checkpoint.counting else None
-        yield Step(None, offset, 0, done, done, error, ends)
+        yield Step(None, offset, 0, done, done, error, ends, (listed,))
     if pages:
         yield page_step()
 

@@ -24,6 +24,7 @@ from clutter.cli.arguments import (
     describe,
     label_list,
     probability,
+    whole_number,
 )
 from clutter.cli.messages import hint, inform, logged, write_out
 from clutter.cli.pages import heading, prepared, read_content, writing
@@ -96,7 +97,11 @@ HTML needs turbohtml, WARC fastwarc, Parquet and .zst pyarrow
         "file of records (.jsonl, .jsonl.gz, .jsonl.zst, .parquet), or a folder, which gets the "
         "same subfolders and file names as the input. A name that ends in / is a folder",
     )
-    add_force(parser, "for one page, stop with an error")
+    add_force(
+        parser,
+        "stop with an error. A run replaces what an earlier run has written, if the input has "
+        "changed; in a folder it leaves other files, and lists them in OUT.errors.jsonl",
+    )
     parser.add_argument(
         "--keep",
         type=label_list,
@@ -155,6 +160,14 @@ HTML needs turbohtml, WARC fastwarc, Parquet and .zst pyarrow
     )
     add_jobs(parser, default=None)
     parser.add_argument(
+        "--page-timeout",
+        type=whole_number,
+        default=None,
+        metavar="SECONDS",
+        help="in a run, give up a page that takes longer, and list it in OUT.errors.jsonl "
+        "(default: 60; 0: no limit)",
+    )
+    parser.add_argument(
         "--strict",
         action="store_true",
         help="stop a run at the first page that cannot be cleaned (default: list it in "
@@ -196,14 +209,16 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-_OF_RUNS = ("html", "text", "lines", "pattern", "by_site", "jobs", "strict")
+_OF_RUNS = ("html", "text", "lines", "pattern", "by_site", "jobs", "page_timeout", "strict")
 """Options that only a run has a use for."""
 
 
 def _refuse(args: argparse.Namespace, *names: str, reason: str) -> None:
     """Raises InputError if one of these options is given."""
     given = [
-        f"--{name.replace('_', '-')}" for name in names if getattr(args, name) not in (None, False)
+        f"--{name.replace('_', '-')}"
+        for name in names
+        if getattr(args, name) is not None and getattr(args, name) is not False  # 0 is given
     ]
     if given:
         raise InputError(f"{', '.join(given)}: {reason}")
@@ -218,6 +233,7 @@ def _start_run(paths: list[str], options: CleanOptions, args: argparse.Namespace
         _refuse(args, "pattern", reason="only for folders; every PATH is a file")
         if all(format_of(path) is PAGE_FILES for path in paths):
             _refuse(args, "html", "text", reason="only for records; every PATH is a page")
+    timeout = batch.PAGE_TIMEOUT if args.page_timeout is None else args.page_timeout
     with logged(timed=False):
         try:
             summary = batch.run(
@@ -228,18 +244,20 @@ def _start_run(paths: list[str], options: CleanOptions, args: argparse.Namespace
                 pattern=args.pattern,
                 strict=args.strict,
                 by_site=args.by_site,
+                page_timeout=timeout,
                 force=args.force,
                 progress=True,
             )
         except KeyboardInterrupt:
-            inform("stopped; give the same command again to continue")
+            inform("stopped")
             raise
         except OSError as error:
             if error.filename is None:  # a full disk: Python does not say which
                 error.filename = args.output
             raise
-    if summary.counts["errors"] and not summary.counts["pages"]:
-        raise InputError(f"nothing could be cleaned; {summary.errors} says why")
+    there = [summary.counts[key] for key in ("pages", "unchanged/pages", "unchanged/files")]
+    if summary.counts["errors"] and not any(there):
+        raise InputError(f"nothing could be cleaned; {printable(str(summary.errors))} says why")
     for line in str(summary).split("\n"):
         inform(line)
     return 0

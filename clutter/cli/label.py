@@ -18,13 +18,13 @@ from clutter.cli.arguments import add_force, add_pages, check_force, describe
 from clutter.cli.messages import hint, inform, write_out
 from clutter.cli.pages import (
     heading,
-    is_taken,
     page_name,
     prepared,
     read_content,
     writing,
 )
 from clutter.errors import ClutterError, DecodingError, InputError
+from clutter.files import is_taken
 from clutter.model import Model, load
 from clutter.page import Page
 from clutter.plan import (

@@ -10,7 +10,7 @@ from pathlib import Path
 from clutter.cleaning import Content
 from clutter.cli.messages import hint, read_in
 from clutter.errors import InputError, ReadError
-from clutter.files import replacing
+from clutter.files import is_taken, replacing
 from clutter.formats.pages import read_page
 from clutter.plan import InputFile, Output
 from clutter.text import looks_like_html, printable
@@ -48,11 +48,6 @@ def prepared(output: Output, file: InputFile) -> Path:
     if output.is_folder:
         target.parent.mkdir(parents=True, exist_ok=True)
     return target
-
-
-def is_taken(path: Path) -> bool:
-    """Whether there is a file with content. Devices and pipes are there to be written to."""
-    return path.is_file() and path.stat().st_size > 0
 
 
 @contextlib.contextmanager

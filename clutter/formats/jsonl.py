@@ -14,6 +14,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from clutter.cleaning import Content
 from clutter.errors import CleaningError, import_library
+from clutter.files import move
 from clutter.formats import base
 from clutter.formats.base import (
     Chunk,
@@ -89,7 +90,7 @@ class JsonLines(ItemFormat, OutputFormat):
     def finish(self, part: Path, target: Path, ending: str) -> None:
         if part.stat().st_size == 0:
             part.write_bytes(_packed(b"", ending))
-        part.replace(target)
+        move(part, target)
 
 
 def json_text(value: Any) -> str:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from clutter.cleaning import Content
 from clutter.errors import ReadError, import_library
+from clutter.files import move
 from clutter.formats import base
 from clutter.formats.base import (
     DAMAGE,
@@ -150,7 +151,7 @@ class Parquet(Format, OutputFormat):
         table = part.with_name(part.name + ".parquet")
         with open(table, "wb") as file:
             _write_table(part, file)
-        table.replace(target)
+        move(table, target)
         part.unlink()
 
 
