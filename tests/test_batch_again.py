@@ -576,6 +576,8 @@ def test_a_stopped_run_says_so_and_ends_at_once(
     assert said < 2  # half a second, on a machine that is not busy
     assert ended < 5
     assert stopped.returncode == (130 if sign == signal.SIGINT else 143)
+    if sign != signal.SIGINT:
+        return  # what is left is the same after both
     again_ = command(environment, "--page-timeout", "1", "--threshold", "0.5")
     _, err = again_.communicate()
     assert again_.returncode == 0, err

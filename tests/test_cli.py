@@ -542,6 +542,8 @@ def test_an_interrupt_ends_quietly_with_130() -> None:
             break
         except subprocess.TimeoutExpired:
             continue
+    else:
+        command.kill()
     os.write(slave, b"end")
     assert read_until(master, "end") == "end"  # no traceback in between
     os.close(slave)
