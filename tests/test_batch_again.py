@@ -102,6 +102,29 @@ def errors(name: str) -> list[tuple[str, str]]:
     return [(row["file"], row["error"]) for row in map(json.loads, lines)]
 
 
+# an errors file of somebody else
+
+
+@pytest.mark.parametrize("content", ["my notes\n", '{"mine": 1}\n', "[1]\n", "\xff"])
+@pytest.mark.parametrize("target", ["clean.jsonl", "clean"])
+def test_a_file_that_is_no_errors_file_is_not_overwritten(target: str, content: str) -> None:
+    mine = Path(f"{target}.errors.jsonl")
+    mine.write_text(content)
+    with pytest.raises(BatchError, match=rf"^{mine}: was there already, .* with --force$"):
+        again(target)
+    assert mine.read_text() == content
+    assert again(target, force=True).counts["pages"] == 16
+    assert not mine.exists()
+
+
+def test_the_errors_file_of_an_earlier_run_is_replaced() -> None:
+    Path("in/part0/0.txt").write_bytes(b"caf\xe9")
+    assert again("clean").counts["errors"] == 1
+    Path("in/part0/0.txt").write_bytes(b"A line\n")
+    assert again("clean").counts["errors"] == 0
+    assert not Path("clean.errors.jsonl").exists()
+
+
 # an interrupted run whose input or model has changed
 
 

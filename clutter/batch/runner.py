@@ -162,6 +162,11 @@ def _new_checkpoint(
 ) -> Checkpoint:
     """List the input, and compare it with that of earlier runs. Saves a checkpoint, unless there is
     nothing to do."""
+    if not force and not _is_errors_file(run.errors):
+        raise BatchError(
+            f"{printable(str(run.errors))}: was there already, and no run has written it; move it, "
+            "or overwrite it with --force"
+        )
     checkpoint = Checkpoint(settings, counting=settings["by site"])
     checkpoint.total = list_files(run, inputs, settings["pattern"], options)
     checkpoint.key = manifest.key_of(settings, run.listing)
@@ -178,6 +183,18 @@ def _new_checkpoint(
             return checkpoint
     run.save(checkpoint)
     return checkpoint
+
+
+def _is_errors_file(path: Path) -> bool:
+    """Whether this is the errors file of a run, or no file with content."""
+    try:
+        with open(path, "rb") as lines:
+            first = lines.readline(100_000)
+        return not first or {"file", "error"} <= json.loads(first).keys()
+    except FileNotFoundError:
+        return True
+    except (ValueError, AttributeError):
+        return False
 
 
 def _settings(inputs: Sequence[str], options: CleanOptions, pattern: str | None) -> dict[str, Any]:
