@@ -2,7 +2,7 @@
 
 An archive is a sequence of records: a few headers and a block of bytes, whose length is in a
 header. If a length is wrong, or a gzip member is damaged, the next record is searched: one bad
-record does not cost those after it. What is skipped is told, with its size and place.
+record does not cost those after it. What is skipped is reported, with its size and place.
 """
 
 from __future__ import annotations
