@@ -162,13 +162,13 @@ def _new_checkpoint(
 ) -> Checkpoint:
     """List the input, and compare it with that of earlier runs. Saves a checkpoint, unless there is
     nothing to do."""
+    checkpoint = Checkpoint(settings, counting=settings["by site"])
+    checkpoint.total = list_files(run, inputs, settings["pattern"], options)
     if not force and not _is_errors_file(run.errors):
         raise BatchError(
             f"{printable(str(run.errors))}: was there already, and no run has written it; move it, "
             "or overwrite it with --force"
         )
-    checkpoint = Checkpoint(settings, counting=settings["by site"])
-    checkpoint.total = list_files(run, inputs, settings["pattern"], options)
     checkpoint.key = manifest.key_of(settings, run.listing)
     if run.output.is_folder:
         manifest.write_folder(run)  # of a run that was given up

@@ -16,6 +16,14 @@ if TYPE_CHECKING:
 
     from clutter.cli.arguments import Parser
 
+COMMANDS = {
+    "clean": "print the article of each page",
+    "label": "print the label of every line",
+    "train": "train a model on labelled pages",
+    "evaluate": "score a model on labelled pages",
+}
+"""The commands: each is the module of this package with its name."""
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command line.
@@ -32,6 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(argv: Sequence[str] | None) -> int:
     # everything is imported in here, for ^C may come while numpy loads
     import os
+    import sys
 
     from clutter.cli import messages
     from clutter.errors import ClutterError, LabelledError
@@ -39,7 +48,9 @@ def _run(argv: Sequence[str] | None) -> int:
     try:
         messages.open_closed_streams()
         try:
-            args = command_parser().parse_args(argv)
+            words = sys.argv[1:] if argv is None else argv
+            name = words[0] if words and words[0] in COMMANDS else None
+            args = command_parser(name).parse_args(words)
         except SystemExit:  # after the help or the version
             messages.flush_out()
             raise
@@ -60,12 +71,15 @@ def _run(argv: Sequence[str] | None) -> int:
         return messages.complain(str(error))
 
 
-def command_parser() -> Parser:
-    """The parser of all commands. The parsed arguments have the command's function as ``run``."""
+def command_parser(name: str | None = None) -> Parser:
+    """The parser of all commands. The parsed arguments have the command's function as ``run``.
+
+    With the ``name`` of a command, the others have no arguments: what they need is not loaded.
+    """
     import argparse
+    from importlib import import_module
 
     import clutter
-    from clutter.cli import clean, evaluate, label, train
     from clutter.cli.arguments import Parser
 
     parser = Parser(
@@ -77,13 +91,10 @@ def command_parser() -> Parser:
     )
     parser.add_argument("--version", action="version", version=f"clutter {clutter.__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    for name, summary, module in (
-        ("clean", "print the article of each page", clean),
-        ("label", "print the label of every line", label),
-        ("train", "train a model on labelled pages", train),
-        ("evaluate", "score a model on labelled pages", evaluate),
-    ):
-        command = commands.add_parser(name, help=summary)
-        module.add_arguments(command)
-        command.set_defaults(run=module.run)
+    for command, summary in COMMANDS.items():
+        subparser = commands.add_parser(command, help=summary)
+        if name in (command, None):
+            module = import_module(f"clutter.cli.{command}")
+            module.add_arguments(subparser)
+            subparser.set_defaults(run=module.run)
     return parser

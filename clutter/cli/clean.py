@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import codecs
 import os
-import tempfile
 from collections import Counter
 from pathlib import Path
 
@@ -203,6 +202,8 @@ def run(args: argparse.Namespace) -> int:
         suffix = ".md" if options.format == "markdown" else ".txt"
         is_folder = needs_folder(paths, args.output)
         output = plan_output(args.output, paths, suffix, is_folder=is_folder)
+        import tempfile  # only with -o
+
         with tempfile.TemporaryDirectory() as scratch:
             check_collisions(lambda: files, output, Path(scratch))
     _clean_pages(files, output, options, force=args.force)

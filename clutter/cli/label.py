@@ -6,7 +6,6 @@ import argparse
 import itertools
 import os
 import sys
-import tempfile
 from collections import deque
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -103,6 +102,8 @@ def run(args: argparse.Namespace) -> int:
         # with tsv, each page has its own file
         is_folder = form == "tsv" and needs_folder(paths, args.output)
         output = plan_output(args.output, paths, ENDINGS[form], is_folder=is_folder)
+        import tempfile  # only with -o
+
         with tempfile.TemporaryDirectory() as scratch:
             check_collisions(lambda: files, output, Path(scratch))
     total = len(files)

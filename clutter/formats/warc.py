@@ -7,14 +7,17 @@ an output folder, their clean records become JSON lines.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 from clutter.cleaning import Content
-from clutter.formats import base, http
-from clutter.formats.archive import Damage, archive_records
+from clutter.formats import base
 from clutter.formats.base import Chunk, ItemFormat, Passed, Record, gathered
 from clutter.options import CleanOptions
 from clutter.text import is_text_encoding, site_of
+
+if TYPE_CHECKING:
+    from clutter.formats import http
+    from clutter.formats.archive import Damage
 
 _PAGE_TYPES = ("text/html", "application/xhtml+xml", "text/plain")
 _PAGE_RECORDS = ("response", "resource", "conversion")
@@ -42,7 +45,7 @@ class Warc(ItemFormat):
             yield from gathered(_items(file), start, file.tell)
 
     def _record(self, item: _Page | Damage, options: CleanOptions) -> Record:
-        if isinstance(item, Damage):
+        if not isinstance(item, _Page):
             return Record(_identity(item.headers) if item.headers else {}, error=item.reason)
         fields, block, response, kind = item
         if len(block) > base.MAX_PAGE_BYTES:
@@ -50,6 +53,8 @@ class Warc(ItemFormat):
         encoding = None
         is_html = kind != "text/plain"
         if response is not None:
+            from clutter.formats import http
+
             try:
                 block = http.body(block, response)
             except ValueError as error:
@@ -76,6 +81,8 @@ def _is_known(encoding: str, is_html: bool) -> bool:
 
 def _items(file: BinaryIO) -> Iterator[tuple[_Page | Damage | Passed, int]]:
     """The items of an archive with their sizes: pages, damage, and why others are passed over."""
+    from clutter.formats.archive import Damage, archive_records  # not needed for other files
+
     for record in archive_records(file):
         if isinstance(record, Damage):
             yield record, 0
@@ -84,6 +91,8 @@ def _items(file: BinaryIO) -> Iterator[tuple[_Page | Damage | Passed, int]]:
 
 
 def _item(headers: dict[str, str], block: bytes) -> _Page | Passed:
+    from clutter.formats import http
+
     if headers.get("warc-type", "").lower() not in _PAGE_RECORDS:
         return Passed("no page")
     status, response = None, None
