@@ -6,9 +6,13 @@ deadline for generated examples: how long one takes is not what is tested.
 """
 
 import gc
+import io
 import os
+import sys
+from pathlib import Path
 
 import pytest
+from commands import Run
 from hypothesis import HealthCheck, settings
 
 # to show what an assertion in them compared
@@ -26,3 +30,21 @@ def pytest_collection_finish() -> None:
     again and again, which takes a sixth of the time of tests that make many objects."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture
+def run(
+    capsysbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Run:
+    """Runs a command line in an empty folder: exit status, output, messages."""
+    from clutter import cli  # which loads numpy: not before the threads are set
+
+    monkeypatch.chdir(tmp_path)
+
+    def run(*args: str, stdin: bytes = b"") -> tuple[int, bytes, str]:
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
+        status = cli.main(args)
+        out, err = capsysbinary.readouterr()
+        return status, out, err.decode()
+
+    return run

@@ -8,7 +8,6 @@ with ``--threshold 0`` every line is kept.
 from __future__ import annotations
 
 import gzip
-import io
 import json
 import os
 import re
@@ -16,10 +15,10 @@ import shlex
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from commands import Run, write
 from manifests import is_manifest
 
 import clutter
@@ -39,32 +38,6 @@ the schools of the two districts that the bridge joins.
 
 Copyright 2024 Example Media. All rights reserved.
 """
-
-Run = Callable[..., tuple[int, bytes, str]]
-
-
-@pytest.fixture
-def run(
-    capsysbinary: pytest.CaptureFixture[bytes],
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
-) -> Run:
-    """Runs a command line in an empty folder: exit status, output, messages."""
-    monkeypatch.chdir(tmp_path)
-
-    def run(*args: str, stdin: bytes = b"") -> tuple[int, bytes, str]:
-        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
-        status = cli.main(args)
-        out, err = capsysbinary.readouterr()
-        return status, out, err.decode()
-
-    return run
-
-
-def write(files: dict[str, str | bytes]) -> None:
-    for name, content in files.items():
-        Path(name).parent.mkdir(parents=True, exist_ok=True)
-        Path(name).write_bytes(content.encode() if isinstance(content, str) else content)
 
 
 def all_files(folder: str) -> dict[str, bytes]:

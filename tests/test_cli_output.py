@@ -3,41 +3,15 @@
 from __future__ import annotations
 
 import errno
-import io
 import os
-import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from commands import Run, write
 from manifests import is_manifest
 
-from clutter import batch, cli
+from clutter import batch
 from clutter.errors import InputError
-
-Run = Callable[..., tuple[int, bytes, str]]
-
-
-@pytest.fixture
-def run(
-    capsysbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> Run:
-    """Runs a command line in an empty folder: exit status, output, messages."""
-    monkeypatch.chdir(tmp_path)
-
-    def run(*args: str, stdin: bytes = b"") -> tuple[int, bytes, str]:
-        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
-        status = cli.main(args)
-        out, err = capsysbinary.readouterr()
-        return status, out, err.decode()
-
-    return run
-
-
-def write(files: dict[str, str | bytes]) -> None:
-    for name, content in files.items():
-        Path(name).parent.mkdir(parents=True, exist_ok=True)
-        Path(name).write_bytes(content.encode() if isinstance(content, str) else content)
 
 
 def contents(folder: str = ".") -> dict[str, bytes]:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from commands import write
 from manifests import is_manifest
 
 from clutter.batch import BatchError, run
@@ -41,12 +42,6 @@ def other_disk() -> Iterator[Path]:
                 yield Path(folder)
             return
     pytest.skip("needs a second file system")
-
-
-def write(files: dict[str, str]) -> None:
-    for name, content in files.items():
-        Path(name).parent.mkdir(parents=True, exist_ok=True)
-        Path(name).write_text(content)
 
 
 def contents(folder: str) -> dict[str, str]:
