@@ -54,7 +54,7 @@ def keeps(
     if unknown:
         raise CleaningError(f"unknown label {unknown[0]!r}; there are {', '.join(labels)}")
     if not 0 <= threshold <= 1:
-        raise CleaningError(f"threshold must lie between 0 and 1, not {threshold}")
+        raise CleaningError(f"threshold: a number from 0 to 1, not {threshold}")
     columns = [labels.index(label) for label in dict.fromkeys(keep)]
     if not columns:
         return np.zeros(len(probabilities), bool)

@@ -98,7 +98,7 @@ def test_clean_html_reads_bytes_in_the_encoding_of_their_header(encoding: str) -
         (b"%PDF-1.7", {}, "not HTML, but a PDF"),
         (HTML.encode(), {"encoding": "latin-99"}, "unknown encoding: latin-99"),
         (HTML, {"keep": ["bdy"]}, "unknown label 'bdy'"),
-        (HTML, {"threshold": 1.5}, "threshold must lie between 0 and 1, not 1.5"),
+        (HTML, {"threshold": 1.5}, "threshold: a number from 0 to 1, not 1.5"),
         (HTML, {"format": "pdf"}, "unknown format 'pdf'; there are text and markdown"),
     ],
 )

@@ -133,7 +133,7 @@ def test_line_breaks_of_every_kind_count_as_one_each() -> None:
 
 @pytest.mark.parametrize("threshold", [-0.1, 1.1, float("nan")])
 def test_a_threshold_outside_0_to_1_is_refused(threshold: float) -> None:
-    with pytest.raises(ValueError, match="threshold must lie between 0 and 1"):
+    with pytest.raises(ValueError, match="threshold: a number from 0 to 1"):
         make_page("a", np.eye(1, len(LABELS))).clean(threshold=threshold)
 
 
