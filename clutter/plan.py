@@ -18,7 +18,14 @@ from pathlib import Path
 
 from clutter.errors import InputError
 from clutter.files import files_below
-from clutter.formats import KNOWN_ENDINGS, OUTPUT_ENDINGS, PAGE_FILES, format_of, output_name
+from clutter.formats import (
+    KNOWN_ENDINGS,
+    OUTPUT_ENDINGS,
+    PAGE_FILES,
+    format_of,
+    output_name,
+)
+from clutter.formats.base import Format
 from clutter.keys import keys_by_top_bits
 from clutter.text import printable
 
@@ -32,12 +39,24 @@ name ends in a slash."""
 @dataclass(frozen=True)
 class InputFile:
     """A file to read: ``path`` ("-" is standard input), ``name`` for messages, ``place`` (the
-    relative path of its output in an output folder), ``size`` in bytes."""
+    relative path of its output in an output folder), ``size`` in bytes, and ``kind``, what it is
+    said to hold: one of ``formats.KINDS``, or None."""
 
     path: str
     name: str
     place: str
     size: int
+    kind: str | None = None
+
+    @property
+    def format(self) -> Format:
+        """The format of this file."""
+        return format_of(self.path, self.kind)
+
+    @property
+    def is_page(self) -> bool:
+        """Whether this is a file of one page, not of records."""
+        return self.format is PAGE_FILES
 
     @property
     def is_standard_input(self) -> bool:
@@ -58,54 +77,58 @@ class Output:
 
     def path_of(self, file: InputFile) -> Path:
         """The output file of an input file."""
-        return self.path / output_name(file.place, self.suffix) if self.is_folder else self.path
+        if not self.is_folder:
+            return self.path
+        return self.path / output_name(file.place, self.suffix, file.kind)
 
 
-def is_one_page(paths: Sequence[str]) -> bool:
-    """Whether the arguments name a single page: standard input, or one file that is a page."""
-    return len(paths) == 1 and not os.path.isdir(paths[0]) and format_of(paths[0]) is PAGE_FILES
+def name_in_records(path: str) -> str:
+    """The name of a file as records and lists of errors have it: the name itself, but as text."""
+    return os.fsencode(path).decode("utf-8", "replace")
 
 
 def find_inputs(
     paths: Sequence[str],
     *,
     pattern: str | None = None,
-    records: bool = True,
+    kind: str | None = None,
+    input_kind: str | None = None,
     skip: Callable[[str], bool] = lambda path: False,
 ) -> Iterator[InputFile]:
     """The files that the arguments name: files, "-" for standard input, and for a folder the files
     in it and its subfolders, sorted by path.
 
     In folders, a file is taken if its name or its path in the folder matches ``pattern``; without
-    a pattern, if it has the ending of a page, or with ``records`` also of a file of records. A
-    file for which ``skip`` returns True is left out.
+    a pattern, if it has the ending of a page or of a file of records. A file for which ``skip``
+    returns True is left out. ``kind`` is what the files are said to hold, ``input_kind`` what
+    standard input is.
 
     Raises InputError if an argument does not exist or no file is found; OSError.
     """
-    endings = KNOWN_ENDINGS if records else PAGE_FILES.endings
     is_empty = True
     for path in paths:
         if path == STANDARD_INPUT:
             is_empty = False
-            yield InputFile(path, path, "stdin.txt", 0)
+            place = "stdin.jsonl" if input_kind == "jsonl" else "stdin.txt"
+            yield InputFile(path, path, place, 0, input_kind)
         elif os.path.isdir(path):
             for file in files_below(path):
                 inside, name = os.path.relpath(file, path), os.path.basename(file)
                 if pattern is None:
-                    is_wanted = name.lower().endswith(endings)
+                    is_wanted = name.lower().endswith(KNOWN_ENDINGS)
                 else:
                     is_wanted = any(fnmatch.fnmatch(x, pattern) for x in (inside, name))
                 if is_wanted and not skip(file):
                     is_empty = False
-                    yield InputFile(file, printable(file), inside, os.path.getsize(file))
+                    yield InputFile(file, printable(file), inside, os.path.getsize(file), kind)
         elif os.path.exists(path):
             is_empty = False
-            yield InputFile(path, printable(path), os.path.basename(path), os.path.getsize(path))
+            size = os.path.getsize(path)
+            yield InputFile(path, printable(path), os.path.basename(path), size, kind)
         else:
             raise InputError(f"{printable(path)}: no such file or folder")
     if is_empty:
-        kind = "file of pages or records" if records else ".txt or .html file"
-        wanted = kind if pattern is None else f"file like {pattern}"
+        wanted = "file of pages or records" if pattern is None else f"file like {pattern}"
         raise InputError(f"{printable(', '.join(paths))}: no {wanted} in this folder or below")
 
 

@@ -321,7 +321,7 @@ def test_color_asked_for_comes_also_in_a_pipe(run: Run, monkeypatch: pytest.Monk
     [
         (["clean", "missing.txt"], "missing.txt: no such file or folder"),
         (["clean", "page.txt", "missing"], "missing: no such file or folder"),
-        (["clean", "empty"], "empty: no .txt or .html file in this folder or below"),
+        (["clean", "empty"], "empty: no file of pages or records in this folder or below"),
         (
             ["clean", "latin.txt"],
             "latin.txt: not UTF-8: byte 0xe9 at position 3; name the right encoding, for example "

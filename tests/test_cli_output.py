@@ -241,7 +241,6 @@ def test_a_run_hears_whether_it_may_overwrite(run: Run, monkeypatch: pytest.Monk
         ["--text", "body"],
         ["--text", ""],
         ["--lines"],
-        ["--pattern", "*.asp"],
         ["--by-site"],
         ["--jobs", "1"],
         ["--strict"],
@@ -249,13 +248,13 @@ def test_a_run_hears_whether_it_may_overwrite(run: Run, monkeypatch: pytest.Monk
     ],
     ids=" ".join,
 )
-@pytest.mark.parametrize("place", [["a.txt"], ["in"], ["a.txt", "-o", "out.txt"], []])
+@pytest.mark.parametrize("place", [["a.txt"], ["in"], ["a.txt", "-o", "out.txt"], ["a.txt", "in"]])
 def test_without_a_run_the_options_of_runs_are_refused(
     run: Run, options: list[str], place: list[str]
 ) -> None:
     write({"in/a.txt": "one\n", "a.txt": "one\n"})
     names = ", ".join(option for option in options if option.startswith("--"))
-    reason = "only for many pages or for records, with -o"
+    reason = "only for records, and for many pages with -o"
     assert run("clean", *place, *options) == (2, b"", f"clutter: {names}: {reason}\n")
     assert not Path("out.txt").exists()
 
@@ -263,8 +262,8 @@ def test_without_a_run_the_options_of_runs_are_refused(
 @pytest.mark.parametrize(
     ("args", "message"),
     [
-        (["r.jsonl", "--pattern", "*"], "--pattern: only for folders; every PATH is a file"),
-        (["a.txt", "--pattern", "*"], "--pattern: only for folders; every PATH is a file"),
+        (["r.jsonl", "--pattern", "*"], "--pattern: only for folders; no PATH is a folder"),
+        (["a.txt", "--pattern", "*"], "--pattern: only for folders; no PATH is a folder"),
         (["a.txt", "b.html", "--text", "x"], "--text: only for records; every PATH is a page"),
         (["a.txt", "--html", "x"], "--html: only for records; every PATH is a page"),
     ],

@@ -6,6 +6,7 @@ examples_records.json holds records with the clean record, or the error, that ea
 from __future__ import annotations
 
 import gzip
+import itertools
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -121,3 +122,46 @@ def test_reading_on_gives_what_reading_through_gives(
         assert spans(JsonLines().read(str(path), start, DEFAULT)) == [
             x for x in through if x[0] >= start
         ]
+
+
+@given(st.lists(st.integers(0, 60), max_size=8))
+def test_records_that_come_in_pieces_are_those_of_the_file(cuts: list[int]) -> None:
+    data = b'{"text": "one"}\n\n  \n[1]\n{"text": "two"}\r\n{"text": "th'
+    bounds = [0, *sorted(min(cut, len(data)) for cut in cuts), len(data)]
+    pieces = [data[a:b] for a, b in itertools.pairwise(bounds)]
+    chunks = list(JsonLines().read_pieces(pieces))
+    numbers = [number for chunk in chunks for number, _ in chunk.raw]
+    assert numbers == [0, 3, 4, 5]
+    assert b"".join(line for chunk in chunks for _, line in chunk.raw) == data.replace(
+        b"\n", b""
+    ).replace(b"  ", b"")
+    ends = [0]
+    for chunk in chunks:
+        assert chunk.first == ends[-1]
+        ends.append(chunk.first + chunk.count)
+    assert ends[-1] == 6
+
+
+def test_a_line_is_a_record_as_soon_as_it_ends() -> None:
+    begun = iter([b'{"text": "one"}\n{"te', b"", b'xt": "two"}\n'])
+    chunks = JsonLines().read_pieces(begun)
+    assert [line for _, line in next(chunks).raw] == [b'{"text": "one"}']
+    assert next(chunks).count == 0
+    assert [line for _, line in next(chunks).raw] == [b'{"text": "two"}']
+    assert list(chunks) == []
+
+
+def test_of_a_stream_no_more_lines_than_a_chunk_holds_come_together() -> None:
+    chunks = list(JsonLines().read_pieces([b"{}\n" * 200]))
+    assert spans(chunks) == [(0, 64), (64, 64), (128, 64), (192, 8)]
+
+
+def test_a_line_of_a_stream_that_is_too_long_is_an_error_and_is_not_kept(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(base, "MAX_PAGE_BYTES", 40)
+    long = [b'{"text": "', *[b"x" * 10] * 5, b'"}\n']
+    form = JsonLines()
+    chunks = list(form.read_pieces([*long, b'{"text": "one"}\n', *long[:-1]]))
+    records = [one for chunk in chunks for one in form.records(chunk, DEFAULT)]
+    assert [one.error for one in records] == ["longer than 40 bytes", None, "longer than 40 bytes"]

@@ -11,7 +11,7 @@ from files_of_pages import HTML
 from clutter.errors import ReadError
 from clutter.formats import PAGE_FILES, base
 from clutter.formats.base import Chunk
-from clutter.formats.pages import read_page
+from clutter.formats.pages import PageFile, read_page
 from clutter.options import DEFAULT
 
 
@@ -48,7 +48,24 @@ def test_a_page_that_cannot_be_unpacked_says_so(tmp_path: Path, data: bytes, rea
 
 
 def test_a_page_that_is_gone_is_a_record_with_a_reason(tmp_path: Path) -> None:
-    chunk = Chunk([(0, (str(tmp_path / "a.txt"), "a.txt", ""))], 0, 1)
+    chunk = Chunk([(0, PageFile(str(tmp_path / "a.txt"), "a.txt"))], 0, 1)
     [one] = PAGE_FILES.records(chunk, DEFAULT)
     assert one.error == "No such file or directory"
     assert one.fields == {"id": "a.txt"}
+
+
+def test_what_is_said_of_a_page_counts_more_than_its_name_and_its_beginning(tmp_path: Path) -> None:
+    page = tmp_path / "a.txt"
+    page.write_bytes(b"<p>one")
+    assert read_page(str(page)) == (b"<p>one", False)
+    assert read_page(str(page), "html") == (b"<p>one", True)
+    page = page.rename(tmp_path / "a.html")
+    assert read_page(str(page), "text") == (b"<p>one", False)
+
+
+def test_a_page_need_not_come_from_a_file() -> None:
+    chunk = Chunk(
+        [(0, PageFile("-", "-", data=b"<p>one")), (1, PageFile("-", "-", data=b"x"))], 0, 2
+    )
+    contents = PAGE_FILES.contents(chunk, DEFAULT)
+    assert [(one.data, one.is_html) for one in contents] == [(b"<p>one", True), (b"x", False)]

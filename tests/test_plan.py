@@ -19,7 +19,6 @@ from clutter.plan import (
     Output,
     check_collisions,
     find_inputs,
-    is_one_page,
     needs_folder,
     plan_output,
 )
@@ -68,11 +67,18 @@ def test_of_a_folder_the_files_with_a_known_ending_are_taken_in_whatever_case() 
     assert places("in") == known
 
 
-def test_files_of_records_are_taken_where_that_is_asked_for() -> None:
+@pytest.mark.parametrize(
+    ("kind", "pages"),
+    [(None, ["b.txt", "d.html"]), ("text", ["b.txt", "d.html"]), ("jsonl", [])],
+)
+def test_a_file_is_what_it_is_said_to_be_if_its_name_is_not_that_of_records(
+    kind: str | None, pages: list[str]
+) -> None:
     write("in/a.jsonl", "in/b.txt", "in/c.parquet", "in/d.html")
-    assert places("in", records=False) == ["b.txt", "d.html"]
-    # one that is named is taken all the same
-    assert places("in/a.jsonl", records=False) == ["a.jsonl"]
+    files = list(find_inputs(["in", "-"], kind=kind, input_kind="jsonl"))
+    assert [file.place for file in files if file.is_page] == pages
+    assert [file.kind for file in files] == [kind, kind, kind, kind, "jsonl"]
+    assert files[-1].place == "stdin.jsonl"
 
 
 @pytest.mark.parametrize(
@@ -110,7 +116,6 @@ def test_what_is_to_be_skipped_is_passed_over_in_folders() -> None:
     ("options", "reason"),
     [
         ({}, "in, empty: no file of pages or records in this folder or below"),
-        ({"records": False}, "in, empty: no .txt or .html file in this folder or below"),
         ({"pattern": "*.html"}, "in, empty: no file like *.html in this folder or below"),
     ],
 )
@@ -192,29 +197,6 @@ def test_several_pages_or_a_folder_that_is_there_ask_for_a_folder(
     write("in/a.txt", "a.txt")
     Path("there").mkdir()
     assert needs_folder(paths, output) == answer
-
-
-@pytest.mark.parametrize(
-    ("paths", "answer"),
-    [
-        (["-"], True),
-        (["a.txt"], True),
-        (["a.php"], True),
-        (["gone.html.gz"], True),
-        (["a.jsonl"], False),
-        (["a.wet.gz"], False),
-        (["in"], False),
-        (["in.txt"], False),
-        (["a.txt", "-"], False),
-        ([], False),
-    ],
-)
-def test_one_page_is_standard_input_or_one_file_that_holds_no_records(
-    paths: list[str], answer: bool
-) -> None:
-    Path("in").mkdir()
-    Path("in.txt").mkdir()
-    assert is_one_page(paths) == answer
 
 
 @pytest.mark.parametrize(

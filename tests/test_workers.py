@@ -23,6 +23,7 @@ from clutter.errors import WorkersError
 from clutter.formats import PAGE_FILES
 from clutter.formats.base import Chunk, Record
 from clutter.formats.jsonl import JsonLines
+from clutter.formats.pages import PageFile
 from clutter.formats.parquet import Parquet, batch_of, stream_of
 from clutter.options import CleanOptions
 
@@ -237,7 +238,7 @@ def test_processes_that_cannot_begin_are_told(
 def test_an_output_that_cannot_be_written_ends_the_work(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("words")
     (tmp_path / "file").touch()
-    raw = [(0, (str(tmp_path / "a.txt"), "a.txt", ""))]
+    raw = [(0, PageFile(str(tmp_path / "a.txt"), "a.txt"))]
     step = One(Task(PAGE_FILES, "", Chunk(raw, 0, 1), None, (str(tmp_path / "file" / "a.txt"),)))
     for fork in (False, True):
         with pytest.raises(OSError, match="Not a directory"):

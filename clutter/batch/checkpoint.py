@@ -53,14 +53,14 @@ class Listed(NamedTuple):
     def row(self) -> bytes:
         """This entry as a line of the list."""
         file = self.file
-        row = [file.path, file.name, file.place, self.stamp, self.state]
+        row = [file.path, file.name, file.place, self.stamp, self.state, file.kind]
         return json.dumps(row).encode() + b"\n"
 
     @classmethod
     def of(cls, line: bytes) -> Listed:
         """The entry of a line of the list."""
-        path, name, place, stamp, state = json.loads(line)
-        return cls(InputFile(path, name, place, stamp[0]), stamp, state)
+        path, name, place, stamp, state, kind = json.loads(line)
+        return cls(InputFile(path, name, place, stamp[0], kind), stamp, state)
 
 
 @dataclass
@@ -128,7 +128,7 @@ class RunDirectory:
 
     def name_of(self, file: InputFile) -> str:
         """The path of the output of an input file below the output folder."""
-        return output_name(file.place, self.output.suffix)
+        return output_name(file.place, self.output.suffix, file.kind)
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:

@@ -29,7 +29,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from clutter.batch.checkpoint import KEPT, NEW, SAME, Checkpoint, RunDirectory, Stamp, stamp_of
 from clutter.errors import BatchError
 from clutter.files import is_taken, replacing
-from clutter.formats import PAGE_FILES, format_of
 from clutter.options import CleanOptions
 from clutter.storage import files_of_model, shipped_model_file
 from clutter.text import printable
@@ -109,7 +108,7 @@ def compare_folder(run: RunDirectory, checkpoint: Checkpoint) -> None:
                 elif (row.stamp, row.key) == (listed.stamp, checkpoint.key):
                     state = SAME
             if state == SAME:
-                checkpoint.unchanged[format_of(listed.file.name) is not PAGE_FILES] += 1
+                checkpoint.unchanged[not listed.file.is_page] += 1
             else:
                 total += listed.file.size
             listing.write(listed._replace(state=state).row)

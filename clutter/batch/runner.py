@@ -31,7 +31,8 @@ from clutter.batch.workers import Workers
 from clutter.batch.writer import Writer, failures, finish_file
 from clutter.cleaning import load_model
 from clutter.errors import BatchError, InputError, WorkersError
-from clutter.formats import output_ending
+from clutter.formats import KINDS, output_ending
+from clutter.formats.base import failure_line
 from clutter.options import CleanOptions
 from clutter.page import LABELS
 from clutter.plan import absolute, plan_output
@@ -102,6 +103,7 @@ def run(
     *,
     jobs: int = 1,
     pattern: str | None = None,
+    kind: str | None = None,
     strict: bool = False,
     by_site: bool = False,
     page_timeout: float = PAGE_TIMEOUT,
@@ -112,12 +114,13 @@ def run(
 
     ``output`` is one file of records (.jsonl, .jsonl.gz, .jsonl.zst, .parquet), or a folder
     that mirrors the input: clean text for each page, a file of records for each file of
-    records. ``pattern`` is a glob pattern: which files to read in folders. ``jobs`` is the number
-    of processes that clean. A record that fails goes to NAME.errors.jsonl with the reason; with
-    ``strict`` it ends the run. A page fails too if it takes more than ``page_timeout`` seconds (0:
-    no limit) or kills the process that cleans it. ``by_site`` reads the input twice, and first
-    counts on how many pages of its site each line appears (repetition.py). ``progress`` shows the
-    progress of the run on standard error.
+    records. ``pattern`` is a glob pattern: which files to read in folders. ``kind`` says what
+    files hold whose name is not that of records: "html", "text", or "jsonl" for JSON lines.
+    ``jobs`` is the number of processes that clean. A record that fails goes to NAME.errors.jsonl
+    with the reason; with ``strict`` it ends the run. A page fails too if it takes more than
+    ``page_timeout`` seconds (0: no limit) or kills the process that cleans it. ``by_site`` reads
+    the input twice, and first counts on how many pages of its site each line appears
+    (repetition.py). ``progress`` shows the progress of the run on standard error.
 
     In an output folder, only files are cleaned that are new or have changed since the last run
     with these settings. Files that no run has written, or that were changed since, are not
@@ -129,7 +132,9 @@ def run(
     """
     # report a bad model now, once, and before its bytes are read for the settings
     _ = load_model(options).html
-    settings = _settings(inputs, options, pattern) | {"by site": by_site}
+    if kind not in (None, *KINDS):
+        raise BatchError(f"unknown kind {kind!r}; there are {', '.join(KINDS)}")
+    settings = _settings(inputs, options, pattern) | {"by site": by_site, "from": kind}
     is_folder = os.path.isdir(output) or output_ending(output) is None
     suffix = ".md" if options.format == "markdown" else ".txt"
     try:
@@ -163,7 +168,7 @@ def _new_checkpoint(
     """List the input, and compare it with that of earlier runs. Saves a checkpoint, unless there is
     nothing to do."""
     checkpoint = Checkpoint(settings, counting=settings["by site"])
-    checkpoint.total = list_files(run, inputs, settings["pattern"], options)
+    checkpoint.total = list_files(run, inputs, settings["pattern"], settings["from"], options)
     if not force and not _is_errors_file(run.errors):
         raise BatchError(
             f"{printable(str(run.errors))}: was there already, and no run has written it; move it, "
@@ -277,7 +282,7 @@ def _take_steps(
             for step, result in workers.results(steps, work, show):
                 failed = failures(step, result)
                 if failed and strict:
-                    raise BatchError(_sentence(failed[0]))
+                    raise BatchError(failure_line(failed[0]))
                 writer.add(step, result)
                 show(0)
         if not checkpoint.counting:
@@ -298,11 +303,6 @@ def _take_steps(
 
 def _nothing(ahead: int) -> None:
     """Used if no progress is shown."""
-
-
-def _sentence(error: dict[str, Any]) -> str:
-    record = f", record {error['record']}" if "record" in error else ""
-    return printable(f"{error['file']}{record}: {error['error']}")
 
 
 @contextlib.contextmanager

@@ -17,9 +17,17 @@ from clutter.batch.checkpoint import KEPT, SAME, Checkpoint, Listed, RunDirector
 from clutter.batch.tasks import THERE_ALREADY, Task
 from clutter.errors import BatchError
 from clutter.files import replacing
-from clutter.formats import OUTPUT_ENDINGS, PAGE_FILES, base, format_of, output_ending
+from clutter.formats import OUTPUT_ENDINGS, PAGE_FILES, base, output_ending
+from clutter.formats.pages import PageFile
 from clutter.options import CleanOptions
-from clutter.plan import InputFile, absolute, check_collisions, find_inputs, identity
+from clutter.plan import (
+    InputFile,
+    absolute,
+    check_collisions,
+    find_inputs,
+    identity,
+    name_in_records,
+)
 
 
 @dataclass(frozen=True)
@@ -45,9 +53,14 @@ class Step:
 
 
 def list_files(
-    run: RunDirectory, paths: Sequence[str], pattern: str | None, options: CleanOptions
+    run: RunDirectory,
+    paths: Sequence[str],
+    pattern: str | None,
+    kind: str | None,
+    options: CleanOptions,
 ) -> int:
-    """Write the list of files to read, and return their size in bytes.
+    """Write the list of files to read, and return their size in bytes. ``kind`` is what they are
+    said to hold.
 
     Raises InputError if there are no files, or if two would be written to the same place;
     BatchError if this output cannot hold them.
@@ -64,13 +77,12 @@ def list_files(
 
     total = 0
     with replacing(run.listing) as listing:
-        for file in find_inputs(paths, pattern=pattern, skip=is_own):
+        for file in find_inputs(paths, pattern=pattern, kind=kind, skip=is_own):
             if output.is_folder:
-                is_page = format_of(file.name) is PAGE_FILES
-                if options.lines and is_page:
+                if options.lines and file.is_page:
                     raise BatchError("lines need an output of records: .jsonl or .parquet")
                 is_meant = run.existed or output.has_slash or not output.path.suffix
-                if not (is_page or is_meant):
+                if not (file.is_page or is_meant):
                     endings = ", ".join(OUTPUT_ENDINGS)
                     raise BatchError(f"{output.path}: records go to {endings}, or to a folder")
             if identity(file.path) in own:
@@ -78,9 +90,8 @@ def list_files(
                 raise BatchError(f"{file.name}: is the input too; write to another {where}")
             stamp = stamp_of(file.path)
             total += stamp[0]
-            # records are named by the name itself, not by how it is shown; but all of it is text
-            name = os.fsencode(file.path).decode("utf-8", "replace")
-            listed = replace(file, path=absolute(file.path), name=name)
+            # records are named by the name itself, not by how it is shown
+            listed = replace(file, path=absolute(file.path), name=name_in_records(file.path))
             listing.write(Listed(listed, stamp).row)
     if output.is_folder:
         check_collisions(lambda: (listed.file for listed, _ in run.files()), output, run.work)
@@ -97,7 +108,10 @@ def steps_from(run: RunDirectory, checkpoint: Checkpoint, options: CleanOptions)
 
     def page_step() -> Step:
         files = tuple(pages)
-        raw = [(i, (x.file.path, x.file.name, _site_of(x.file))) for i, x in enumerate(files)]
+        raw = [
+            (i, PageFile(x.file.path, x.file.name, _site_of(x.file), x.file.kind))
+            for i, x in enumerate(files)
+        ]
         ending = None if is_folder else output_ending(run.output.path.name)
         targets = [str(run.output.path_of(x.file)) for x in files] if is_folder else []
         kept = [target for target, x in zip(targets, files, strict=False) if x.state == KEPT]
@@ -110,8 +124,7 @@ def steps_from(run: RunDirectory, checkpoint: Checkpoint, options: CleanOptions)
         file = listed.file
         if listed.state == SAME:
             continue
-        file_format = format_of(file.name)
-        if file_format is PAGE_FILES:
+        if file.is_page:
             pages.append(listed)
             offset, done = next_offset, done + file.size
             is_full = len(pages) == base.CHUNK_RECORDS
@@ -127,13 +140,12 @@ def steps_from(run: RunDirectory, checkpoint: Checkpoint, options: CleanOptions)
         target = run.output.path_of(file)
         ending = output_ending(target.name)
         error = None
-        for chunk in file_format.read(file.path, record, options):
+        for chunk in file.format.read(file.path, record, options):
             record = chunk.first + chunk.count
             if chunk.count:
-                task = Task(file_format, file.name, chunk, ending, (), repetition)
+                task = Task(file.format, file.name, chunk, ending, (), repetition)
                 yield Step(task, offset, record, done, done + min(chunk.read, file.size))
-            if chunk.error:
-                error = {"file": file.name, "record": record + 1, "error": chunk.error}
+            error = chunk.failure(file.name) or error
         offset, record, done = next_offset, 0, done + file.size
         ends = str(target) if is_folder and not checkpoint.counting else None
         yield Step(None, offset, 0, done, done, error, ends, (listed,))

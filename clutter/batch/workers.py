@@ -90,13 +90,18 @@ class Workers:
         self, steps: Iterator[S], work: Work, tick: Callable[[int], None] = lambda pages: None
     ) -> Generator[tuple[S, Result]]:
         """Each step and its result, in order. While a result is awaited, ``tick`` is called with
-        the number of pages whose results are there but not yet given.
+        the number of pages whose results are there but not yet given. A result that is there is
+        given before another step is taken, which may be long in coming.
 
         Raises WorkersError if no process can be started, and the errors of ``work``.
         """
         ahead: deque[tuple[S, Future[Result] | None]] = deque()
         while True:
-            while len(ahead) < 4 * self._jobs + AHEAD and (step := next(steps, None)) is not None:
+            while (
+                len(ahead) < 4 * self._jobs + AHEAD
+                and not (ahead and _is_there(ahead[0][1]))
+                and (step := next(steps, None)) is not None
+            ):
                 task = step.task
                 future = None if task is None else self._threads.submit(self._result, work, task)
                 ahead.append((step, future))
@@ -429,6 +434,11 @@ def _singles(task: Task) -> list[Task]:
         for chunk, part in zip(chunks, targets, strict=True)
     ]
     return [single for part in halves for single in _singles(part)]
+
+
+def _is_there(future: Future[Result] | None) -> bool:
+    """Whether a result is there, or none is needed."""
+    return future is None or future.done()
 
 
 def _pages(future: Future[Result]) -> int:

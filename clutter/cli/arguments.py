@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from clutter.cli.messages import naming
 from clutter.errors import InputError
+from clutter.formats import KINDS
 from clutter.page import LABELS
 from clutter.text import is_text_encoding
 
@@ -36,20 +37,51 @@ def describe(parser: argparse.ArgumentParser, description: str, epilog: str) -> 
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
 
 
-def add_pages(
-    parser: argparse.ArgumentParser,
-    paths: str = "a file, a folder (every .txt, .html and .html.gz file in it and below), or - for "
-    "standard input (default: standard input)",
-) -> None:
-    """Add the pages to read, the model and the encoding. ``paths`` is the help text of PATH."""
-    parser.add_argument("paths", nargs="*", metavar="PATH", help=paths)
+def add_pages(parser: argparse.ArgumentParser, *, is_written: bool) -> None:
+    """Add the pages to read, what they are, the model and the encoding. ``is_written`` is whether
+    the output has this encoding too."""
+    parser.add_argument(
+        "paths",
+        nargs="*",
+        metavar="PATH",
+        help="a file, a folder (every page and file of records in it and below), or - for standard "
+        "input (default: standard input). Pages: .txt, .html (.gz); records: .jsonl (.gz, .zst), "
+        ".parquet, .warc and .wet (.gz, .zst)",
+    )
+    parser.add_argument(
+        "--from",
+        dest="kind",
+        choices=KINDS,
+        help="what standard input is, and files whose names are not those of records: pages of "
+        "html or of plain text, or jsonl, records as JSON lines (default: what the name of a file "
+        "says; else a page, which is html if it begins so. Standard input is jsonl if --html or "
+        "--text names a field, or if its first line is a JSON object with the field html or text)",
+    )
+    _add_fields(parser)
     add_model(parser)
+    written = "; articles are written in it too" if is_written else ""
     parser.add_argument(
         "--encoding",
         type=encoding_name,
         metavar="NAME",
-        help="encoding of the pages; articles are written in it too (default: utf-8; for HTML "
-        "pages, the encoding that is declared or detected)",
+        help=f"encoding of the pages{written} (default: utf-8; for HTML pages, the encoding that "
+        "is declared or detected)",
+    )
+
+
+def _add_fields(parser: argparse.ArgumentParser) -> None:
+    """Add the names of the fields that hold the page of a record."""
+    fields = parser.add_mutually_exclusive_group()
+    fields.add_argument(
+        "--html",
+        metavar="FIELD",
+        help="the field (column) of a record that holds the page as HTML (default: html, if there "
+        "is such a field, else see --text)",
+    )
+    fields.add_argument(
+        "--text",
+        metavar="FIELD",
+        help="the field (column) of a record that holds the page as plain text (default: text)",
     )
 
 
@@ -98,8 +130,13 @@ def add_force(parser: argparse.ArgumentParser, default: str) -> None:
 
 def check_force(args: argparse.Namespace) -> None:
     """Raises InputError for --force without a file to overwrite."""
-    if args.force and args.output is None:
+    if args.force and is_standard_output(args.output):
         raise InputError("--force does nothing without -o")
+
+
+def is_standard_output(output: str | None) -> bool:
+    """Whether the value of -o, or its absence, means standard output."""
+    return output in (None, "-", "/dev/stdout")
 
 
 def label_list(value: str) -> tuple[str, ...]:

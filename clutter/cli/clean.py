@@ -1,17 +1,21 @@
 """``clutter clean``: print the article of each page, or start a run over many pages.
 
 A single page, or several without ``-o``, are cleaned here, in this process. Many pages with
-``-o``, and all files of records, are a run of clutter/batch/, with several processes and
-checkpoints.
+``-o``, and files of records, are a run of clutter/batch/, with several processes and checkpoints.
+Records from or to a pipe are a stream (clutter/batch/stream.py): several processes, but nothing to
+go on from.
 """
 
 from __future__ import annotations
 
 import argparse
 import codecs
-import os
+import contextlib
+import time
 from collections import Counter
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from clutter.cleaning import clean_many, count, load_model
 from clutter.cli.arguments import (
@@ -21,27 +25,35 @@ from clutter.cli.arguments import (
     available_processors,
     check_force,
     describe,
+    is_standard_output,
     label_list,
     probability,
     whole_number,
 )
-from clutter.cli.messages import hint, inform, logged, write_out
-from clutter.cli.pages import heading, prepared, read_content, writing
+from clutter.cli.messages import flush_out, hint, inform, logged, write_out
+from clutter.cli.pages import (
+    Failures,
+    Input,
+    check_files,
+    heading,
+    opened_input,
+    page_name,
+    parts,
+    prepared,
+    read_content,
+    writing,
+)
 from clutter.errors import InputError
-from clutter.formats import PAGE_FILES, base, format_of, output_ending
+from clutter.files import is_taken
+from clutter.formats import OUTPUT_ENDINGS, base, output_ending, output_format_of
+from clutter.formats.base import failure_line
 from clutter.options import CleanOptions
 from clutter.page import KEPT, LABELS
-from clutter.plan import (
-    STANDARD_INPUT,
-    InputFile,
-    Output,
-    check_collisions,
-    find_inputs,
-    is_one_page,
-    needs_folder,
-    plan_output,
-)
+from clutter.plan import STANDARD_INPUT, InputFile, Output, needs_folder, plan_output
 from clutter.text import plural, printable
+
+if TYPE_CHECKING:
+    from clutter.batch import Summary
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -57,6 +69,9 @@ examples:
                                          lists and links
   $ clutter clean pages/ -o articles/    clean every page in pages/ and below; write
                                          each to the same relative path in articles/
+  $ zcat pages.jsonl.gz | clutter clean --html content | gzip > clean.jsonl.gz
+                                         read records from a pipe, write each as soon as
+                                         it is clean
   $ clutter clean crawl.warc.gz -o clean.jsonl
                                          clean an archive; write records with id, url,
                                          date, text and title
@@ -76,25 +91,25 @@ processes. If such a run is interrupted or killed, give the same command again: 
 continues where it stopped. A page that cannot be cleaned is listed with the reason in
 OUT.errors.jsonl, and the run continues.
 
+Records from standard input, and records without -o or with -o -, are a stream: JSON lines
+in the order of the input. It cannot be continued. A page that cannot be cleaned is named
+on standard error (the first 20 are), and the stream continues.
+
 A record from JSON lines or Parquet keeps its other fields. If an old field has the same
 name as a new one (text, title, lines), it is renamed to original_NAME.
 
 HTML needs turbohtml, WARC fastwarc, Parquet and .zst pyarrow
 (pip install turbohtml fastwarc pyarrow).""",
     )
-    add_pages(
-        parser,
-        "a file, a folder (every page and file of records in it and below), or - for standard "
-        "input (default: standard input). Pages: .txt, .html (.gz); records: .jsonl (.gz, .zst), "
-        ".parquet, .warc and .wet (.gz, .zst)",
-    )
+    add_pages(parser, is_written=True)
     parser.add_argument(
         "-o",
         dest="output",
         metavar="OUT",
         help="where to write (default: standard output). For one page: a file. For many pages: a "
         "file of records (.jsonl, .jsonl.gz, .jsonl.zst, .parquet), or a folder, which gets the "
-        "same subfolders and file names as the input. A name that ends in / is a folder",
+        "same subfolders and file names as the input. A name that ends in / is a folder. - is "
+        "standard output: records as JSON lines for many pages, the article for one",
     )
     add_force(
         parser,
@@ -125,18 +140,6 @@ HTML needs turbohtml, WARC fastwarc, Parquet and .zst pyarrow
         "A low value keeps more lines, a high value only lines that are certain (default: 0.5)",
     )
 
-    fields = parser.add_mutually_exclusive_group()
-    fields.add_argument(
-        "--html",
-        metavar="FIELD",
-        help="the field (column) of a record that holds the page as HTML (default: html, if there "
-        "is such a field, else see --text)",
-    )
-    fields.add_argument(
-        "--text",
-        metavar="FIELD",
-        help="the field (column) of a record that holds the page as plain text (default: text)",
-    )
     parser.add_argument(
         "--lines",
         action="store_true",
@@ -163,19 +166,20 @@ HTML needs turbohtml, WARC fastwarc, Parquet and .zst pyarrow
         type=whole_number,
         default=None,
         metavar="SECONDS",
-        help="in a run, give up a page that takes longer, and list it in OUT.errors.jsonl "
-        "(default: 60; 0: no limit)",
+        help="in a run or a stream, give up a page that takes longer: it is an error (default: 60; "
+        "0: no limit)",
     )
     parser.add_argument(
         "--strict",
         action="store_true",
-        help="stop a run at the first page that cannot be cleaned (default: list it in "
-        "OUT.errors.jsonl and continue)",
+        help="stop a run or a stream at the first page that cannot be cleaned (default: list it in "
+        "OUT.errors.jsonl, or name it on standard error, and continue)",
     )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Clean one page, print several pages, or start a run. Returns the exit status."""
+    """Clean one page, print several pages, write records to a pipe, or start a run. Returns the
+    exit status."""
     check_force(args)
     options = CleanOptions(
         model=args.model,
@@ -187,31 +191,41 @@ def run(args: argparse.Namespace) -> int:
         html_field=args.html,
         encoding=args.encoding,
     )
-    paths = args.paths or [STANDARD_INPUT]
-    if args.output is not None and (output_ending(args.output) or not is_one_page(paths)):
-        return _start_run(paths, options, args)
-    for path in paths:
-        if format_of(path) is not PAGE_FILES and not os.path.isdir(path):
-            raise InputError(
-                f"{printable(path)}: records need an output, for example -o clean.jsonl"
-            )
-    _refuse(args, *_OF_RUNS, reason="only for many pages or for records, with -o")
-    files = list(find_inputs(paths, records=False))
+    read = opened_input(args)
+    if len(read.files) == len(read.paths):
+        _refuse(args, "pattern", reason="only for folders; no PATH is a folder")
+    to_file = not is_standard_output(args.output)
+    to_records = to_file and output_ending(args.output) is not None
+    if to_file and (to_records or not read.is_one_page):
+        if STANDARD_INPUT not in read.paths:
+            return _start_run(read, options, args)
+        if not to_records:
+            what = "records" if read.are_records(STANDARD_INPUT) else "one page"
+            endings = ", ".join(OUTPUT_ENDINGS)
+            raise InputError(f"standard input is {what}: -o must be one of {endings}, or -")
+    files = list(read.found(args.pattern))
+    records = [file for file in files if not file.is_page]
+    asked_for = args.output is not None and not read.is_one_page  # -o -
+    if to_records or asked_for or len(records) == len(files):
+        return _write_records(read, files, options, args)
+    if records:
+        raise InputError(
+            f"{page_name(records[0])}: records among pages; "
+            "-o - writes records for all of them, and so does -o clean.jsonl"
+        )
+    _refuse(args, *_OF_RUNS, reason="only for records, and for many pages with -o")
     output = None
-    if args.output is not None:
+    if to_file:
         suffix = ".md" if options.format == "markdown" else ".txt"
-        is_folder = needs_folder(paths, args.output)
-        output = plan_output(args.output, paths, suffix, is_folder=is_folder)
-        import tempfile  # only with -o
-
-        with tempfile.TemporaryDirectory() as scratch:
-            check_collisions(lambda: files, output, Path(scratch))
-    _clean_pages(files, output, options, force=args.force)
+        is_folder = needs_folder(read.paths, args.output)
+        output = plan_output(args.output, read.paths, suffix, is_folder=is_folder)
+        check_files(files, output)
+    _clean_pages(read, files, output, options, force=args.force)
     return 0
 
 
-_OF_RUNS = ("html", "text", "lines", "pattern", "by_site", "jobs", "page_timeout", "strict")
-"""Options that only a run has a use for."""
+_OF_RUNS = ("html", "text", "lines", "by_site", "jobs", "page_timeout", "strict")
+"""Options that only records and runs have a use for."""
 
 
 def _refuse(args: argparse.Namespace, *names: str, reason: str) -> None:
@@ -225,24 +239,26 @@ def _refuse(args: argparse.Namespace, *names: str, reason: str) -> None:
         raise InputError(f"{', '.join(given)}: {reason}")
 
 
-def _start_run(paths: list[str], options: CleanOptions, args: argparse.Namespace) -> int:
+def _check_fields(read: Input, args: argparse.Namespace) -> None:
+    """Raises InputError for the name of a field if no PATH can hold records."""
+    if len(read.files) == len(read.paths) and not any(map(read.are_records, read.files)):
+        _refuse(args, "html", "text", reason="only for records; every PATH is a page")
+
+
+def _start_run(read: Input, options: CleanOptions, args: argparse.Namespace) -> int:
     from clutter import batch
 
-    if STANDARD_INPUT in paths:
-        raise InputError("standard input is one page; its -o must be a text file")
-    if all(map(os.path.isfile, paths)):
-        _refuse(args, "pattern", reason="only for folders; every PATH is a file")
-        if all(format_of(path) is PAGE_FILES for path in paths):
-            _refuse(args, "html", "text", reason="only for records; every PATH is a page")
+    _check_fields(read, args)
     timeout = batch.PAGE_TIMEOUT if args.page_timeout is None else args.page_timeout
-    with logged(timed=False):
+    with logged(timed=False), _naming(args.output):
         try:
             summary = batch.run(
-                paths,
+                read.paths,
                 args.output,
                 options,
                 jobs=args.jobs or available_processors(),
                 pattern=args.pattern,
+                kind=read.kind,
                 strict=args.strict,
                 by_site=args.by_site,
                 page_timeout=timeout,
@@ -252,10 +268,6 @@ def _start_run(paths: list[str], options: CleanOptions, args: argparse.Namespace
         except KeyboardInterrupt:
             inform("stopped")
             raise
-        except OSError as error:
-            if error.filename is None:  # a full disk: Python does not say which
-                error.filename = args.output
-            raise
     there = [summary.counts[key] for key in ("pages", "unchanged/pages", "unchanged/files")]
     if summary.counts["errors"] and not any(there):
         raise InputError(f"nothing could be cleaned; {printable(str(summary.errors))} says why")
@@ -264,8 +276,103 @@ def _start_run(paths: list[str], options: CleanOptions, args: argparse.Namespace
     return 0
 
 
+@contextlib.contextmanager
+def _naming(output: str) -> Iterator[None]:
+    """Errors without the name of a file get that of the output: of a full disk, Python does not say
+    which."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None:
+            error.filename = output
+        raise
+
+
+def _write_records(
+    read: Input, files: list[InputFile], options: CleanOptions, args: argparse.Namespace
+) -> int:
+    """Clean all pages, and write their records to standard output or to a file of records."""
+    _check_fields(read, args)
+    _refuse(args, "by_site", reason="reads the input twice; only for files, with -o clean.jsonl")
+    if is_standard_output(args.output):
+        summary = _stream(read, files, options, args, ".jsonl", _print)
+        if summary.counts["errors"]:
+            inform(str(summary).partition("\n")[0])
+        return 0
+    output = plan_output(args.output, read.paths, "", is_folder=False)
+    check_files(files, output)
+    if is_taken(output.path) and not args.force:
+        raise InputError(f"{printable(args.output)}: is there already; --force overwrites it")
+    ending = output_ending(args.output) or ""
+    import tempfile  # only with -o
+
+    with _naming(args.output):
+        folder = output.path.parent
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".clutter-", dir=folder) as work:
+            part = Path(work, "part")
+            with open(part, "wb") as file:
+                summary = _stream(read, files, options, args, ending, file.write)
+            output_format_of(ending).finish(part, output.path, ending)
+    for line in str(summary).split("\n"):
+        inform(line)
+    return 0
+
+
+def _print(data: bytes) -> None:
+    write_out(data)
+    flush_out()
+
+
+def _stream(
+    read: Input,
+    files: list[InputFile],
+    options: CleanOptions,
+    args: argparse.Namespace,
+    ending: str,
+    write: Callable[[bytes], object],
+) -> Summary:
+    """Clean all pages, and write each record as soon as it is clean. Reports pages that cannot be
+    cleaned. Raises InputError if none can, or with --strict for the first that cannot."""
+    from clutter import batch
+    from clutter.batch import runner, stream
+
+    has_input = STANDARD_INPUT in read.paths
+    is_small = not has_input and sum(file.size for file in files) < runner.MIN_PARALLEL_BYTES
+
+    def steps() -> Iterator[stream.Step]:
+        pieces = stream.read_ahead(read.pieces) if has_input else read.pieces
+        for part in parts(files, pieces, options):
+            yield stream.Step(part.format, part.name, part.chunk, ending)
+
+    timeout = batch.PAGE_TIMEOUT if args.page_timeout is None else args.page_timeout
+    jobs = 1 if is_small else args.jobs or available_processors()
+    counts: Counter[str] = Counter()
+    failures = Failures()
+    begin = time.monotonic()
+    results = stream.results(steps(), options, jobs=jobs, page_timeout=timeout)
+    with contextlib.closing(results):
+        for result in results:
+            if result.errors and args.strict:
+                raise InputError(failure_line(result.errors[0]))
+            if result.piece:
+                write(result.piece)
+            counts.update(result.counts)
+            for failure in result.errors:
+                failures.add(failure)
+    failures.end()
+    if failures.count and not counts["pages"]:
+        raise InputError(f"nothing could be cleaned: {plural(failures.count, 'error')}")
+    return batch.Summary(counts, counts["pages"], time.monotonic() - begin, None)
+
+
 def _clean_pages(
-    files: list[InputFile], output: Output | None, options: CleanOptions, *, force: bool
+    read: Input,
+    files: list[InputFile],
+    output: Output | None,
+    options: CleanOptions,
+    *,
+    force: bool,
 ) -> None:
     """Clean pages and write them to ``output``, or to standard output if it is None."""
     load_model(options)  # report a bad model before anything is read
@@ -274,7 +381,7 @@ def _clean_pages(
     counts: Counter[str] = Counter()
     for first in range(0, len(files), base.CHUNK_RECORDS):
         chunk = files[first : first + base.CHUNK_RECORDS]
-        pages = clean_many([read_content(file) for file in chunk], options)
+        pages = clean_many([read_content(file, read.pieces) for file in chunk], options)
         counts.update(count(pages))
         for number, (file, page) in enumerate(zip(chunk, pages, strict=True), first):
             if isinstance(page, str):
@@ -283,7 +390,7 @@ def _clean_pages(
                 with writing(prepared(output, file), force=force) as write:
                     write(encoder.encode(page.file))
             else:
-                name = heading(file, first=number == 0) if len(files) > 1 else ""
+                name = heading(page_name(file), first=number == 0) if len(files) > 1 else ""
                 write_out(encoder.encode(name + page.file))
     lines = sum(counts[f"lines/{label}"] for label in LABELS)
     share = counts["characters/kept"] / max(counts["characters"], 1)

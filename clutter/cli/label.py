@@ -3,38 +3,42 @@
 from __future__ import annotations
 
 import argparse
-import itertools
 import os
+import re
 import sys
-from collections import deque
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from clutter import labelled
 from clutter.cleaning import Content
 from clutter.cli import render
-from clutter.cli.arguments import add_force, add_pages, check_force, describe
+from clutter.cli.arguments import (
+    add_force,
+    add_pages,
+    check_force,
+    describe,
+    is_standard_output,
+)
 from clutter.cli.messages import hint, inform, write_out
 from clutter.cli.pages import (
+    MOST_NAMED,
+    Failures,
+    Part,
+    check_files,
     heading,
+    opened_input,
     page_name,
-    prepared,
-    read_content,
+    parts,
     writing,
 )
-from clutter.errors import ClutterError, DecodingError, InputError
+from clutter.errors import ClutterError, DecodingError, EncodingError, InputError
 from clutter.files import is_taken
 from clutter.model import Model, load
+from clutter.options import CleanOptions
 from clutter.page import Page
-from clutter.plan import (
-    STANDARD_INPUT,
-    InputFile,
-    Output,
-    check_collisions,
-    find_inputs,
-    needs_folder,
-    plan_output,
-)
+from clutter.plan import InputFile, Output, needs_folder, plan_output
 from clutter.text import decoded, plural, printable, utf8
 
 ENDINGS = {"text": ".txt", "tsv": ".tsv", "jsonl": ".jsonl", "color": ".txt", "html": ".html"}
@@ -42,10 +46,32 @@ ENDINGS = {"text": ".txt", "tsv": ".tsv", "jsonl": ".jsonl", "color": ".txt", "h
 
 FORMATS = tuple(ENDINGS)
 
-MOST_NAMED = 20
-"""So many files that are left as they are get a line each."""
+_UNSAFE = re.compile(r"[^\w.-]+", re.ASCII)
+"""What is not taken from the id of a record into the name of a file."""
 
-LabelledFile = tuple[InputFile, Page]
+_MOST_OF_ID = 80
+"""So many characters of an id are in the name of a file."""
+
+
+class LabelledPage(NamedTuple):
+    """A page with its labels. Of a record, ``record`` has what tells it from the others of its
+    file: its number (``record``), and its ``id`` and ``url`` if it has them. ``target`` is its
+    labelled file, if it gets one of its own."""
+
+    file: InputFile
+    record: dict[str, Any]
+    page: Page
+    target: Path | None
+
+    @property
+    def name(self) -> str:
+        """The name of the page in output for people."""
+        name = page_name(self.file)
+        if not self.record:
+            return name
+        identity = self.record.get("url", self.record.get("id"))
+        what = "" if identity is None else f": {identity}"
+        return printable(f"{name}, record {self.record['record']}{what}")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -63,26 +89,35 @@ examples:
                                          print the readers' comments on all pages
   $ clutter label site/*.txt --format tsv -o mine/
                                          write labelled files, to correct in an editor
+  $ zcat pages.jsonl.gz | clutter label --html content --format jsonl
+                                         label records, here from a pipe
+
+Records are labelled too, from files and from standard input. In JSON lines each line has
+the number of its record, and its id and url if it has them. Labelled files of records are
+in a folder with the name of their file: mine/pages.jsonl/000001-ID.tsv. A record that
+cannot be read is named on standard error (the first 20 are), and the others go on.
 
 In a labelled file, a label that the model is not sure of is marked with its confidence,
 for example nav?0.43. Such a line counts as unlabelled until you replace the mark with a
 plain label. Train on the corrected files with: clutter train mine/ --base default ...
 Labelled files that are there already stay as they are, and their pages are not read.""",
     )
-    add_pages(parser)
+    add_pages(parser, is_written=False)
     parser.add_argument(
         "--format",
         choices=FORMATS,
         help="text: columns of label, confidence (0 to 1) and line. tsv: a labelled file, to "
-        "correct and train on. jsonl: one JSON object per line. color: the columns in colours, "
-        "for a terminal. html: a document for a browser (default: color on a terminal, else tsv)",
+        "correct and train on. jsonl: one JSON object per line of a page. color: the columns in "
+        "colours, for a terminal. html: a document for a browser (default: color on a terminal, "
+        "else tsv)",
     )
     parser.add_argument(
         "-o",
         dest="output",
         metavar="OUT",
         help="the file to write (default: standard output). With tsv, a folder that exists, or a "
-        "name that ends in /, gets one file per page; several pages need one",
+        "name that ends in /, gets one file per page; several pages and records need one. - is "
+        "standard output",
     )
     add_force(
         parser,
@@ -93,145 +128,196 @@ Labelled files that are there already stay as they are, and their pages are not 
 def run(args: argparse.Namespace) -> int:
     """Label the pages and print or write the result. Returns the exit status."""
     check_force(args)
-    paths = args.paths or [STANDARD_INPUT]
-    in_terminal = args.output is None and sys.stdout.isatty()
+    to_file = not is_standard_output(args.output)
+    in_terminal = not to_file and sys.stdout.isatty()
     form = args.format or ("color" if in_terminal else "tsv")
-    files = list(find_inputs(paths, records=False))
+    read = opened_input(args)
+    files = list(read.found())
+    has_records = not all(file.is_page for file in files)
+    if not has_records and (args.html is not None or args.text is not None):
+        raise InputError(f"--{'text' if args.html is None else 'html'}: only for records")
+    options = CleanOptions(text_field=args.text, html_field=args.html, encoding=args.encoding)
     output = None
-    if args.output is not None:
+    if to_file:
         # with tsv, each page has its own file
-        is_folder = form == "tsv" and needs_folder(paths, args.output)
-        output = plan_output(args.output, paths, ENDINGS[form], is_folder=is_folder)
-        import tempfile  # only with -o
-
-        with tempfile.TemporaryDirectory() as scratch:
-            check_collisions(lambda: files, output, Path(scratch))
-    total = len(files)
-    if output is not None and output.is_folder and not args.force:
-        files = _without_those_there(files, output)
+        is_folder = form == "tsv" and (has_records or needs_folder(read.paths, args.output))
+        output = plan_output(args.output, read.paths, ENDINGS[form], is_folder=is_folder)
+        check_files(files, output)
     model = load(args.model)
-    lines = 0
+    present = _Present(output if not args.force else None)
+    wanted = [file for file in files if not (file.is_page and present.has(_target(output, file)))]
+    failures = Failures()
+    counts: Counter[str] = Counter()
 
-    def pages() -> Iterator[LabelledFile]:
-        nonlocal lines
-        for file, page in _labelled_pages(model, files, args.encoding, in_terminal):
-            lines += len(page)
-            yield file, page
+    def pages() -> Iterator[LabelledPage]:
+        shows = sys.stderr.isatty() and not in_terminal
+        for part in parts(wanted, read.pieces, options):
+            for page in _labelled(model, part, options, output, present, failures):
+                yield page
+                counts.update(pages=1, lines=len(page.page))
+                if shows and counts["pages"] % 100 == 0:
+                    print(f"\r{counts['pages']:,} pages\r", end="", file=sys.stderr, flush=True)
 
+    several = has_records or len(files) > 1
     if output is None:
-        for piece in _rendered(form, pages(), len(files) > 1):
+        for piece in _rendered(form, pages(), several):
             write_out(utf8(piece))
     elif form == "tsv":
-        for file, page in pages():
-            target = prepared(output, file)
+        for page in pages():
+            target = page.target or output.path
+            if output.is_folder:
+                target.parent.mkdir(parents=True, exist_ok=True)
             with writing(target, force=args.force) as write:
-                write(utf8(labelled.format_page(_to_correct(file, page, target.parent))))
+                write(utf8(labelled.format_page(_to_correct(page, target.parent))))
     else:
         with writing(output.path, force=args.force) as write:
-            for piece in _rendered(form, pages(), len(files) > 1):
+            for piece in _rendered(form, pages(), several):
                 write(utf8(piece))
-    if total > len(files):
-        left = total - len(files)
-        them = (
-            "it is (--force overwrites it)" if left == 1 else "they are (--force overwrites them)"
-        )
-        inform(f"{plural(len(files), 'file')} written, {left:,} left as {them}")
-    hint(f"{plural(len(files), 'page')}, {plural(lines, 'line')}")
+    present.end(counts["pages"])
+    failures.end()
+    if failures.count and not counts["pages"] and not present.count:
+        raise InputError(f"nothing could be labelled: {plural(failures.count, 'error')}")
+    if failures.count:
+        inform(f"{plural(counts['pages'], 'page')}, {plural(failures.count, 'error')}")
+    hint(f"{plural(counts['pages'], 'page')}, {plural(counts['lines'], 'line')}")
     return 0
 
 
-def _without_those_there(files: list[InputFile], output: Output) -> list[InputFile]:
-    """The files whose output is not there yet. Says which are: they may be corrected by hand."""
-    wanted = []
-    left = 0
-    for file in files:
-        target = output.path_of(file)
-        if not is_taken(target):
-            wanted.append(file)
-            continue
-        left += 1
-        if left <= MOST_NAMED:
+class _Present:
+    """Labelled files that are there and stay: they may be corrected by hand. Says which. ``output``
+    is None where files that are there are no reason to leave a page out."""
+
+    def __init__(self, output: Output | None) -> None:
+        self._is_asked = output is not None and output.is_folder
+        self.count = 0
+
+    def has(self, target: Path | None) -> bool:
+        """Whether the labelled file of a page is there and stays."""
+        if not self._is_asked or target is None or not is_taken(target):
+            return False
+        self.count += 1
+        if self.count <= MOST_NAMED:
             inform(f"{printable(str(target))}: is there already, left as it is")
-    if left > MOST_NAMED:
-        inform(f"and {left - MOST_NAMED:,} more")
-    return wanted
+        return True
+
+    def end(self, written: int) -> None:
+        """Say how many files were left, if there are any."""
+        if self.count > MOST_NAMED:
+            inform(f"and {self.count - MOST_NAMED:,} more")
+        if self.count:
+            them = "it is (--force overwrites it)"
+            if self.count > 1:
+                them = "they are (--force overwrites them)"
+            inform(f"{plural(written, 'file')} written, {self.count:,} left as {them}")
 
 
-def _labelled_pages(
-    model: Model, files: list[InputFile], encoding: str | None, in_terminal: bool
-) -> Iterator[LabelledFile]:
-    """Every page with its labels, in order; only one batch of pages is in memory at a time."""
-    progress = sys.stderr.isatty() and not in_terminal
-    number = 0
-    contents = ((file, read_content(file)) for file in files)
-    for is_html, group in itertools.groupby(contents, key=lambda pair: pair[1].is_html):
-        label = _label_html if is_html else _label_text
-        for file, page in label(model, group, encoding):
-            yield file, page
-            number += 1
-            if progress and number % 100 == 0:
-                count = f"\r{number:,} of {len(files):,} pages\r"
-                print(count, end="", file=sys.stderr, flush=True)
+def _target(
+    output: Output | None, file: InputFile, record: Mapping[str, Any] | None = None
+) -> Path | None:
+    """The labelled file of a page in an output folder. Those of a file of records are in a folder
+    with its name. The number of a record is in the name, so that no two have the same."""
+    if output is None or not output.is_folder:
+        return None
+    if not record:
+        return output.path_of(file)
+    safe = _UNSAFE.sub("_", str(record.get("id", "")))[:_MOST_OF_ID].strip("._")
+    return output.path / file.place / f"{record['record']:06}{safe and '-'}{safe}.tsv"
 
 
-def _label_text(
-    model: Model, contents: Iterable[tuple[InputFile, Content]], encoding: str | None
-) -> Iterator[LabelledFile]:
-    ahead: deque[InputFile] = deque()
+def _labelled(
+    model: Model,
+    part: Part,
+    options: CleanOptions,
+    output: Output | None,
+    present: _Present,
+    failures: Failures,
+) -> Iterator[LabelledPage]:
+    """The pages of a part of the input with their labels, in order. Records that cannot be read are
+    reported. Raises InputError for a page that is no record."""
+    chunk = part.chunk
+    places: list[tuple[InputFile, dict[str, Any], Path | None]] = []
+    entries, contents = [], []
+    for i, record in enumerate(part.format.records(chunk, options)):
+        file = part.files[i] if part.files[0].is_page else part.files[0]
+        entry = part.format.failure(part.name, chunk, i, record.error or "", record.fields)
+        identity = {key: entry[key] for key in ("record", "id", "url") if entry.get(key, "") != ""}
+        target = _target(output, file, identity)
+        if identity and not record.error and present.has(target):
+            continue
+        places.append((file, identity, target))
+        entries.append(entry)
+        contents.append(record.content)
+    answers = _answers(model, contents, options.encoding)
+    for (file, identity, target), entry, answer in zip(places, entries, answers, strict=True):
+        reason = entry["error"] or answer
+        if not isinstance(reason, str):
+            yield LabelledPage(file, identity, reason, target)
+        elif file.is_page:
+            raise InputError(f"{file.name}: {reason}")
+        else:
+            failures.add(entry | {"error": reason})
+    if (failure := chunk.failure(part.name)) is not None:
+        failures.add(failure)
 
-    def texts() -> Iterator[str]:
-        for file, content in contents:
-            ahead.append(file)
-            try:
-                yield decoded(content.data or b"", encoding or "utf-8")
-            except DecodingError as error:
-                raise InputError(f"{file.name}: {error}") from None
 
-    for page in model.label_many(texts()):
-        yield ahead.popleft(), page
+def _answers(model: Model, contents: Sequence[Content], encoding: str | None) -> list[Page | str]:
+    """Each page with its labels, or the reason why it cannot be read."""
+    answers: list[Page | str] = ["no page: the field is empty"] * len(contents)
+    texts: dict[int, str] = {}
+    html: dict[int, tuple[str | bytes, str | None]] = {}
+    for i, content in enumerate(contents):
+        data = content.data
+        if data is None:
+            continue
+        if isinstance(data, str):  # JSON may hold lone surrogates, UTF-8 may not
+            data = utf8(data).decode()
+        if content.is_html:
+            html[i] = (data, content.encoding or encoding)
+            continue
+        try:
+            texts[i] = decoded(data, content.encoding or encoding or "utf-8")
+        except (DecodingError, EncodingError) as error:
+            answers[i] = str(error)
+    for i, page in zip(texts, model.label_many(texts.values()), strict=True):
+        answers[i] = page
+    if html:  # plain text does not need the HTML parser
+        pages = model.label_html_many(html.values(), errors="return")
+        for i, answer in zip(html, pages, strict=True):
+            answers[i] = str(answer) if isinstance(answer, ClutterError) else answer
+    return answers
 
 
-def _label_html(
-    model: Model, contents: Iterable[tuple[InputFile, Content]], encoding: str | None
-) -> Iterator[LabelledFile]:
-    ahead: deque[InputFile] = deque()
-
-    def pages() -> Iterator[tuple[str | bytes, str | None]]:
-        for file, content in contents:
-            ahead.append(file)
-            yield content.data or b"", encoding
-
-    for page in model.label_html_many(pages(), errors="return"):
-        file = ahead.popleft()
-        if isinstance(page, ClutterError):
-            raise InputError(f"{file.name}: {page}")
-        yield file, page
-
-
-def _rendered(form: str, pages: Iterable[LabelledFile], several: bool) -> Iterator[str]:
+def _rendered(form: str, pages: Iterable[LabelledPage], several: bool) -> Iterator[str]:
     """The output for all pages in the format ``form``, piece by piece."""
     if form == "html":
-        yield from render.html((page_name(file), page) for file, page in pages)
+        yield from render.html((page.name, page.page) for page in pages)
         return
     if form == "color":
         yield render.legend()
-    for number, (file, page) in enumerate(pages):
+    for number, page in enumerate(pages):
         if form == "jsonl":
-            yield render.jsonl(page, file.path)
+            yield render.jsonl(page.page, page.file.path, page.record)
             continue
         if several:
-            yield heading(file, first=number == 0)
+            yield heading(page.name, first=number == 0)
         if form == "tsv":
-            yield labelled.format_page(_to_correct(file, page, Path()))
+            yield labelled.format_page(_to_correct(page, Path()))
         else:
-            yield render.color(page) if form == "color" else render.text(page)
+            yield render.color(page.page) if form == "color" else render.text(page.page)
 
 
-def _to_correct(file: InputFile, page: Page, folder: Path) -> labelled.LabelledPage:
-    """A labelled page to correct. Its head names its HTML file by the path from ``folder``."""
-    is_html_file = type(page) is not Page and not file.is_standard_input
-    head = {"html": _path_from(folder, file.path)} if is_html_file else None
-    return labelled.from_page(page, file.name, head)
+def _to_correct(page: LabelledPage, folder: Path) -> labelled.LabelledPage:
+    """A labelled page to correct. Its head names its HTML file by the path from ``folder``, or the
+    address of its record."""
+    head: dict[str, str] = {}
+    if page.record:
+        url = page.record.get("url")
+        address = printable(url).strip() if isinstance(url, str) else ""
+        if address:
+            head["url"] = address
+    elif type(page.page) is not Page and not page.file.is_standard_input:
+        head["html"] = _path_from(folder, page.file.path)
+    return labelled.from_page(page.page, page.file.name, head)
 
 
 def _path_from(folder: Path, path: str) -> str:

@@ -10,11 +10,15 @@ import contextlib
 import errno
 import io
 import os
+import select
 import sys
 import time
 from collections.abc import Iterator
 
 from clutter.text import printable
+
+PIECE_BYTES = 1 << 18
+"""Most bytes of standard input that are read at a time."""
 
 
 def inform(message: str) -> None:
@@ -83,10 +87,16 @@ def write_out(data: bytes) -> None:
             rest = rest[sys.stdout.buffer.write(rest) :]
 
 
-def read_in() -> bytes:
-    """All of standard input. Raises OSError, also if it is closed."""
+def pieces_in() -> Iterator[bytes]:
+    """Standard input in pieces, each as soon as it comes. Raises OSError, also if it is closed."""
     with naming("standard input"):
-        return sys.stdin.buffer.read()
+        # not the buffer: it waits until it is full, and no other thread may read it at the exit
+        source = getattr(sys.stdin.buffer, "raw", sys.stdin.buffer)
+        while (data := source.read(PIECE_BYTES)) != b"":
+            if data is not None:
+                yield data
+            else:  # the other end has made it not wait; it has not ended
+                select.select([source], [], [])
 
 
 def flush_out() -> None:

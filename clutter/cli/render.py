@@ -15,7 +15,8 @@ import html as markup
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 from clutter.page import KEPT, LABELS, Line, Page
 
@@ -58,12 +59,14 @@ def text(page: Page) -> str:
     return "".join([_columns(line, _width(page)) + "\n" for line in page.lines])
 
 
-def jsonl(page: Page, path: str) -> str:
-    """One JSON object per line: path, number, label, confidence (0 to 1) and text."""
+def jsonl(page: Page, path: str, record: Mapping[str, Any] | None = None) -> str:
+    """One JSON object per line: path, the fields of ``record`` (those that tell a record from
+    others of its file), number, label, confidence (0 to 1) and text."""
     rows = []
     for line in page.lines:
         row = {
             "path": path,
+            **(record or {}),
             "number": line.number,
             "label": line.label,
             "confidence": round(line.confidence, 4),

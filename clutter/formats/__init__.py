@@ -13,7 +13,8 @@ from clutter.formats.parquet import Parquet
 from clutter.formats.warc import Warc
 
 PAGE_FILES = PageFiles()
-RECORD_FORMATS: tuple[Format, ...] = (JsonLines(), Parquet(), Warc())
+JSON_LINES = JsonLines()
+RECORD_FORMATS: tuple[Format, ...] = (JSON_LINES, Parquet(), Warc())
 """Formats of files that hold many records."""
 
 KNOWN_ENDINGS = tuple(end for form in (PAGE_FILES, *RECORD_FORMATS) for end in form.endings)
@@ -24,10 +25,17 @@ OUTPUT_ENDINGS = tuple(end for form in OUTPUT_FORMATS for end in form.output_end
 """File name endings of all formats that clean records can be written to."""
 
 
-def format_of(name: str) -> Format:
-    """The format of a file with this name; ``PAGE_FILES`` if the ending is unknown."""
+KINDS = ("html", "text", "jsonl")
+"""What a user may say that files hold: a page of HTML, a page of plain text, or JSON lines. It is
+said of files whose name is not that of records, and of standard input."""
+
+
+def format_of(name: str, kind: str | None = None) -> Format:
+    """The format of a file with this name. If the ending is not that of records: JSON lines if
+    ``kind`` (one of ``KINDS``) says so, else ``PAGE_FILES``."""
     low = name.lower()
-    return next((form for form in RECORD_FORMATS if low.endswith(form.endings)), PAGE_FILES)
+    other = JSON_LINES if kind == "jsonl" else PAGE_FILES
+    return next((form for form in RECORD_FORMATS if low.endswith(form.endings)), other)
 
 
 def output_ending(name: str) -> str | None:
@@ -41,8 +49,8 @@ def output_format_of(ending: str) -> OutputFormat:
     return next(form for form in OUTPUT_FORMATS if ending in form.output_endings)
 
 
-def output_name(place: str, suffix: str) -> str:
+def output_name(place: str, suffix: str, kind: str | None = None) -> str:
     """The path of a file's output below the output folder. ``place`` is the path of the file below
-    the input folder. A page gets the ending ``suffix``, a file of records keeps its name, and an
-    archive becomes JSON lines."""
-    return format_of(place).output_name(place, suffix)
+    the input folder, ``kind`` is that of ``format_of``. A page gets the ending ``suffix``, a file
+    of records keeps its name, and an archive becomes JSON lines."""
+    return format_of(place, kind).output_name(place, suffix)

@@ -24,6 +24,7 @@ from clutter.cleaning import MAX_PAGE_BYTES as MAX_PAGE_BYTES
 from clutter.cleaning import Cleaned, Content, clean_many, clean_record, count
 from clutter.errors import import_library
 from clutter.options import CleanOptions
+from clutter.text import printable
 
 if TYPE_CHECKING:
     import pyarrow
@@ -78,6 +79,13 @@ class Chunk:
     error: str | None = None
     passed: Mapping[str, int] = field(default_factory=dict)
 
+    def failure(self, name: str) -> dict[str, Any] | None:
+        """The entry in the errors file if the file with this name cannot be read after these
+        records, else None."""
+        if self.error is None:
+            return None
+        return {"file": name, "record": self.first + self.count + 1, "error": self.error}
+
 
 @dataclass(frozen=True)
 class CleanedChunk:
@@ -122,8 +130,13 @@ class Format(ABC):
     def _read(self, path: str, start: int, options: CleanOptions) -> Iterator[Chunk]: ...
 
     @abstractmethod
+    def records(self, chunk: Chunk, options: CleanOptions) -> list[Record]:
+        """The parsed records of a chunk. Of their fields at least ``id`` and ``url`` are there, if
+        they have them."""
+
     def contents(self, chunk: Chunk, options: CleanOptions) -> list[Content]:
         """The pages of a chunk, one for each record."""
+        return [record.content for record in self.records(chunk, options)]
 
     @abstractmethod
     def clean(
@@ -174,7 +187,6 @@ class ItemFormat(Format):
     """A format whose chunks are lists of (record number, item), one item for each record."""
 
     def records(self, chunk: Chunk, options: CleanOptions) -> list[Record]:
-        """The parsed records of a chunk."""
         return [self._record_or_error(item, options) for _, item in chunk.raw]
 
     @abstractmethod
@@ -185,9 +197,6 @@ class ItemFormat(Format):
             return self._record(item, options)
         except (ValueError, OSError, RecursionError) as error:
             return Record({}, error=getattr(error, "strerror", None) or str(error))
-
-    def contents(self, chunk: Chunk, options: CleanOptions) -> list[Content]:
-        return [record.content for record in self.records(chunk, options)]
 
     def clean(
         self, name: str, chunk: Chunk, options: CleanOptions, repetition: Repetition | None
@@ -229,6 +238,12 @@ def record_failure(name: str, number: int, reason: str, fields: Row) -> dict[str
     """The entry of a record in the errors file. ``number`` counts from 0, the entry from 1."""
     identity = {key: finite(fields[key]) for key in ("id", "url") if key in fields}
     return {"file": name, "record": number + 1, **identity, "error": reason}
+
+
+def failure_line(failure: Mapping[str, Any]) -> str:
+    """An entry of the errors file as one line that is safe on a screen."""
+    record = f", record {failure['record']}" if "record" in failure else ""
+    return printable(f"{failure['file']}{record}: {failure['error']}")
 
 
 def finite(value: Any) -> Any:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import gzip
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -51,6 +51,19 @@ class JsonLines(ItemFormat, OutputFormat):
         with open(path, "rb") as file, unpacked(file, path) as stream:
             yield from gathered(_lines(stream), start, file.tell)
 
+    def read_pieces(self, pieces: Iterable[bytes]) -> Iterator[Chunk]:
+        """Read the records of a stream from its ``pieces``, which may end anywhere. The lines that
+        end in a piece become chunks at once: no record waits for those after it. A piece in which
+        no line ends gives a chunk without records."""
+        first = 0
+        for lines in _arrived(pieces):
+            for start in range(0, max(len(lines), 1), base.CHUNK_RECORDS):
+                some = lines[start : start + base.CHUNK_RECORDS]
+                numbered = enumerate(some, first)
+                raw = [(i, line) for i, line in numbered if line.strip() or line == _TOO_LONG]
+                yield Chunk(raw, first, len(some))
+                first += len(some)
+
     def _record(self, item: bytes, options: CleanOptions) -> Record:
         if item == _TOO_LONG:
             return Record({}, error=f"longer than {base.MAX_PAGE_BYTES:,} bytes")
@@ -77,6 +90,10 @@ class JsonLines(ItemFormat, OutputFormat):
             return Record(fields, error=f"the field {source!r} holds no text")
         site = site_of(fields.get("url"))
         return Record(fields, Content(data, options.is_html(source, data), site=site))
+
+    def output_name(self, place: str, suffix: str) -> str:
+        """The path of the output: a file that is only said to be JSON lines gets an ending."""
+        return place if place.lower().endswith(self.endings) else f"{place}.jsonl"
 
     def encode(self, rows: Sequence[Row] | pyarrow.RecordBatch, ending: str) -> bytes:
         """Encode records as lines, compressed by themselves if the ending says so: gzip and
@@ -147,3 +164,24 @@ def _lines(stream: IO[bytes]) -> Iterator[tuple[bytes | None, int]]:
                 line = stream.readline(base.MAX_PAGE_BYTES)
             line = _TOO_LONG
         yield (line if line.strip() or line == _TOO_LONG else None), len(line)
+
+
+def _arrived(pieces: Iterable[bytes]) -> Iterator[list[bytes]]:
+    """The lines that end in each piece of a stream, without their line breaks."""
+    begun = (
+        bytearray()
+    )  # the line that has not ended; not more of it than shows that it is too long
+    for piece in pieces:
+        *ended, rest = piece.split(b"\n")
+        if ended:
+            ended[0] = bytes(begun) + ended[0]
+            begun.clear()
+        if len(begun) < base.MAX_PAGE_BYTES:
+            begun += rest
+        yield [_limited(line) for line in ended]
+    if begun:
+        yield [_limited(bytes(begun))]
+
+
+def _limited(line: bytes) -> bytes:
+    return line if len(line) < base.MAX_PAGE_BYTES else _TOO_LONG

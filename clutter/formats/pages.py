@@ -1,6 +1,7 @@
 """Files that hold one page each: plain text or HTML, plain or packed with gzip.
 
-The name of a file decides whether it is HTML. If the name does not say, its first bytes decide.
+Whether a page is HTML is what the user says; else its name decides, and if that does not say, its
+first bytes.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 import gzip
 import zlib
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 from clutter.cleaning import Content
 from clutter.errors import ReadError
@@ -21,27 +22,41 @@ HTML_ENDINGS = (".html", ".htm", ".xhtml")
 """File name endings of HTML, without .gz."""
 
 
+class PageFile(NamedTuple):
+    """A file of one page: its path, its name in messages and records, its site, and its kind, if
+    the user says it. ``data`` is the page itself if it does not come from a file."""
+
+    path: str
+    name: str
+    site: str = ""
+    kind: str | None = None
+    data: bytes | None = None
+
+
 class PageFiles(ItemFormat):
-    """Files of one page. A chunk holds several files; its items are (path, name in messages,
-    site)."""
+    """Files of one page. A chunk holds several; its items are ``PageFile``."""
 
     endings = (".txt", *HTML_ENDINGS, ".txt.gz", *(end + ".gz" for end in HTML_ENDINGS))
 
     def _read(self, path: str, start: int, options: CleanOptions) -> Iterator[Chunk]:
         raise TypeError("files of one page are read by the process that cleans them")
 
-    def _record(self, item: tuple[str, str, str], options: CleanOptions) -> Record:
-        path, name, site = item
+    def _record(self, item: PageFile, options: CleanOptions) -> Record:
+        fields = {"id": item.name}
         try:
-            return Record({"id": name}, Content(*read_page(path), site=site))
+            if item.data is None:
+                data, is_html = read_page(item.path, item.kind)
+            else:
+                data, is_html = item.data, is_html_page(item.path, item.data, item.kind)
         except (ReadError, OSError) as error:
-            return Record({"id": name}, error=getattr(error, "strerror", None) or str(error))
+            return Record(fields, error=getattr(error, "strerror", None) or str(error))
+        return Record(fields, Content(data, is_html, site=item.site))
 
     def failure(
         self, name: str, chunk: Chunk, i: int, reason: str, fields: Row | None = None
     ) -> dict[str, Any]:
         """The entry of a page in the errors file; it has no record number."""
-        return {"file": chunk.raw[i][1][1], "error": reason}
+        return {"file": chunk.raw[i][1].name, "error": reason}
 
     def output_name(self, place: str, suffix: str) -> str:
         # an unknown ending is kept: as the whole ending of clean text, else before the new ending
@@ -52,8 +67,8 @@ class PageFiles(ItemFormat):
         return place[: len(place) - len(ending)] + suffix
 
 
-def read_page(path: str) -> tuple[bytes, bool]:
-    """The unpacked bytes of a page, and whether they are HTML.
+def read_page(path: str, kind: str | None = None) -> tuple[bytes, bool]:
+    """The unpacked bytes of a page, and whether they are HTML: as ``is_html_page``.
 
     Raises ReadError if the file cannot be unpacked or is longer than ``base.MAX_PAGE_BYTES``;
     OSError.
@@ -65,6 +80,13 @@ def read_page(path: str) -> tuple[bytes, bool]:
             raise ReadError(f"cannot be unpacked ({error})") from None
     if len(data) > base.MAX_PAGE_BYTES:
         raise ReadError(f"longer than {base.MAX_PAGE_BYTES:,} bytes")
+    return data, is_html_page(path, data, kind)
+
+
+def is_html_page(path: str, data: bytes, kind: str | None = None) -> bool:
+    """Whether a page is HTML: by its ``kind`` ("html" or "text"), else by its name, else by how
+    it begins."""
+    if kind is not None:
+        return kind == "html"
     name = path.lower().removesuffix(".gz")
-    is_html = name.endswith(HTML_ENDINGS)
-    return data, is_html or (not name.endswith(".txt") and looks_like_html(data))
+    return name.endswith(HTML_ENDINGS) or (not name.endswith(".txt") and looks_like_html(data))

@@ -14,7 +14,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from clutter.cleaning import Content
 from clutter.errors import ReadError, import_library
 from clutter.files import move
 from clutter.formats import base
@@ -24,6 +23,7 @@ from clutter.formats.base import (
     CleanedChunk,
     Format,
     OutputFormat,
+    Record,
     Row,
     damage_reason,
     distinct,
@@ -41,6 +41,8 @@ SMALL_GROUP_BYTES = 1_000_000
 ``FEW_ROWS`` rows: however well they are compressed, the rows in memory are then few."""
 
 FEW_ROWS = 4
+
+_TOO_LONG = f"longer than {base.MAX_PAGE_BYTES:,} bytes"
 
 ROW_GROUP_BYTES = 32_000_000
 """A row group of the output is complete at this many bytes."""
@@ -85,12 +87,19 @@ class Parquet(Format, OutputFormat):
                     if first < end:
                         yield Chunk(reason, first, end - first, size * end // total)
 
-    def contents(self, chunk: Chunk, options: CleanOptions) -> list[Content]:
-        from clutter.arrow import contents
+    def records(self, chunk: Chunk, options: CleanOptions) -> list[Record]:
+        from clutter.arrow import contents, page_column
 
         if isinstance(chunk.raw, str):
-            return []
-        return contents(batch_of(chunk.raw), options)
+            return [Record({}, error=_unreadable(chunk))]
+        batch = batch_of(chunk.raw)
+        has_page = batch.column(page_column(batch.schema, options)).is_valid().to_pylist()
+        return [
+            Record(fields, page, _TOO_LONG if page.data is None and is_there else None)
+            for fields, page, is_there in zip(
+                _identities(batch), contents(batch, options), has_page, strict=True
+            )
+        ]
 
     def clean(
         self, name: str, chunk: Chunk, options: CleanOptions, repetition: Repetition | None
@@ -98,18 +107,15 @@ class Parquet(Format, OutputFormat):
         import pyarrow as pa
 
         from clutter.arrow import clean_batch
-        from clutter.formats.values import json_rows
 
         if isinstance(chunk.raw, str):
-            last = chunk.first + chunk.count
-            reason = f"rows {chunk.first + 1:,} to {last:,} cannot be read: {chunk.raw}"
-            return CleanedChunk([], (self.failure(name, chunk, 0, reason),), {"errors": 1})
+            failure = self.failure(name, chunk, 0, _unreadable(chunk))
+            return CleanedChunk([], (failure,), {"errors": 1})
         batch, counts = clean_batch(batch_of(chunk.raw), options, repetition)
         reasons = batch.column("error").to_pylist()
-        named = [key for key in ("id", "url") if key in batch.schema.names]
-        fields = json_rows(batch.select(named))
+        fields = _identities(batch)
         errors = [
-            self.failure(name, chunk, i, reason, fields[i] if named else {})
+            self.failure(name, chunk, i, reason, fields[i])
             for i, reason in enumerate(reasons)
             if reason is not None
         ]
@@ -153,6 +159,20 @@ class Parquet(Format, OutputFormat):
             _write_table(part, file)
         move(table, target)
         part.unlink()
+
+
+def _unreadable(chunk: Chunk) -> str:
+    """Why the rows of a chunk cannot be read."""
+    last = chunk.first + chunk.count
+    return f"rows {chunk.first + 1:,} to {last:,} cannot be read: {chunk.raw}"
+
+
+def _identities(batch: pyarrow.RecordBatch) -> list[dict[str, Any]]:
+    """The id and the url of each row, as far as there are such columns."""
+    from clutter.formats.values import json_rows
+
+    named = [key for key in ("id", "url") if key in batch.schema.names]
+    return json_rows(batch.select(named)) if named else [{} for _ in range(batch.num_rows)]
 
 
 def batch_of(raw: bytes) -> pyarrow.RecordBatch:
