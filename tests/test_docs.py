@@ -309,6 +309,7 @@ def test_the_commands_for_a_few_pages_work(
     for name in ("page.html", "pages/a.html"):
         Path(name).write_text(ARTICLE)
     Path("page.txt").write_text(ARTICLE.removeprefix("<p>"))
+    Path("pages.jsonl").write_text(json.dumps({"text": ARTICLE}) + "\n")
     lines = block(document, heading).splitlines()
     assert len(lines) > 4
     for line in lines:
@@ -351,6 +352,33 @@ def test_the_commands_for_whole_crawls_work(
     assert files == ["a.asp", "a.parquet", "a.txt"]
     [record] = parquet.read_table("crawl.parquet").to_pylist()
     assert record["text"] == ARTICLE.removeprefix("<p>")
+
+
+@needs_html
+def test_the_commands_of_pipes_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("pyarrow")
+    monkeypatch.chdir(tmp_path)
+    Path("pages").mkdir()
+    for name in ("a.html", "b.html"):
+        Path("pages", name).write_text(ARTICLE)
+    rows = json.dumps({"content": ARTICLE}) + "\n"
+    head = "WARC/1.0\r\nWARC-Type: resource\r\nContent-Type: text/html\r\nContent-Length"
+    with gzip.open("crawl.warc.gz", "wt", newline="") as archive:
+        archive.write(f"{head}: {len(ARTICLE)}\r\n\r\n{ARTICLE}\r\n\r\n")
+    for line in block("docs/crawls.md", "Pipes").splitlines():
+        stages = " ".join(words_of(line)).split(" | ")
+        [command] = [stage for stage in stages if stage.startswith("clutter ")]
+        begins = stages[0] == "zcat pages.jsonl.gz"
+        assert begins or stages[0] == command
+        stdin = io.TextIOWrapper(io.BytesIO(rows.encode() if begins else b""))
+        monkeypatch.setattr(sys, "stdin", stdin)
+        assert cli.main(command.split()[1:]) == 0
+        out = capsys.readouterr().out
+        texts = [json.loads(row)["text"] for row in out.splitlines()]
+        assert texts == [ARTICLE.removeprefix("<p>")] * len(texts)
+        assert bool(texts) == (" -o clean." not in command)
 
 
 @needs_html
