@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +80,16 @@ def test_files_of_any_name_can_be_json_lines(run: Run) -> None:
     assert run(*CLEAN, "--from", "jsonl", "in", "-o", "out", *pattern)[0] == 0
     assert texts(Path("out/a.json.jsonl").read_bytes()) == ["one", "two"]
     assert not Path("out/b.log.jsonl").exists()
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_a_pipe_with_a_name_can_be_json_lines(run: Run) -> None:
+    os.mkfifo("pipe")
+    # it waits until somebody reads
+    writer = threading.Thread(target=write, args=[{"pipe": lines({"text": "one"})}], daemon=True)
+    writer.start()
+    assert texts(run(*CLEAN, "--from", "jsonl", "pipe")[1]) == ["one"]
+    writer.join()
 
 
 @pytest.mark.parametrize("command", ["clean", "label"])

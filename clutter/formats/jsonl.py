@@ -49,7 +49,8 @@ class JsonLines(ItemFormat, OutputFormat):
 
     def _read(self, path: str, start: int, options: CleanOptions) -> Iterator[Chunk]:
         with open(path, "rb") as file, unpacked(file, path) as stream:
-            yield from gathered(_lines(stream), start, file.tell)
+            position = file.tell if file.seekable() else lambda: 0  # a pipe has no place
+            yield from gathered(_lines(stream), start, position)
 
     def read_pieces(self, pieces: Iterable[bytes]) -> Iterator[Chunk]:
         """Read the records of a stream from its ``pieces``, which may end anywhere. The lines that
