@@ -15,12 +15,14 @@ from __future__ import annotations
 import contextlib
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from dataclasses import fields
 from typing import TYPE_CHECKING
 
 from clutter import cleaning
 from clutter.cleaning import Content, clean_many, count
 from clutter.errors import CleaningError, import_library
 from clutter.options import DEFAULT, CleanOptions
+from clutter.page import Metadata
 from clutter.text import site_of
 
 if TYPE_CHECKING:
@@ -46,6 +48,9 @@ LINES = pa.list_(
 )
 """The type of the column ``lines``, the same in every table."""
 
+METADATA = pa.struct([(field.name, pa.string()) for field in fields(Metadata)])
+"""The type of the column ``metadata``, the same in every table."""
+
 _PAGE_TYPES = ("string", "string_view", "binary", "binary_view", "null")
 """Column types that can hold pages, without the prefix ``large_``."""
 
@@ -56,10 +61,12 @@ def clean_batches(
     """Clean batches of records, one page per record: for ``mapInArrow`` of Spark.
 
     The output has all columns of the input except the column of the page, then ``text`` (the
-    clean text), ``title``, ``lines`` if ``options.lines`` is set, and ``error``. ``error`` is
-    null, or the reason why the page could not be cleaned; then the other new columns are null.
-    An input column with the name of a new one is renamed to ``original_NAME``. Rows keep their
-    order; a batch of more than 256 rows comes back as several.
+    clean text), ``title``, ``metadata`` (a struct of text: title, author, date, language,
+    site_name, url), ``lines`` if ``options.lines`` is set, and ``error``. ``error`` is null, or the
+    reason why the page could not be cleaned; then the other new columns are null. An input column
+    with the name of a new one is renamed to ``original_NAME``. An input column ``url`` is the
+    address that the page was loaded from. Rows keep their order; a batch of more than 256 rows
+    comes back as several.
 
     Raises CleaningError if no column holds the page.
     """
@@ -85,7 +92,7 @@ def cleaned_schema(schema: pa.Schema, options: CleanOptions = DEFAULT) -> pa.Sch
     names, source = _names(schema.names, options)
     kept = [field.with_name(new) for field, new in zip(schema, names, strict=True)]
     del kept[source]
-    types = {"lines": LINES}
+    types = {"metadata": METADATA, "lines": LINES}
     new = [pa.field(name, types.get(name, pa.string())) for name in options.new_fields]
     return pa.schema([*kept, *new, pa.field("error", pa.string())])
 
@@ -113,9 +120,10 @@ def spark_schema(schema: StructType, options: CleanOptions = DEFAULT) -> StructT
             types.StructField("confidence", types.FloatType()),
         ]
     )
-    lines = types.ArrayType(line)
+    metadata = [types.StructField(field.name, types.StringType()) for field in fields(Metadata)]
+    kinds = {"metadata": types.StructType(metadata), "lines": types.ArrayType(line)}
     new = [
-        types.StructField(name, lines if name == "lines" else types.StringType())
+        types.StructField(name, kinds.get(name, types.StringType()))
         for name in (*options.new_fields, "error")
     ]
     return types.StructType([*kept, *new])
@@ -141,23 +149,23 @@ def clean_batch(
 
 
 def contents(batch: pa.RecordBatch, options: CleanOptions) -> list[Content]:
-    """The pages of a batch. Their sites come from the column ``url``, if there is one. A page of
-    text that is not UTF-8 is given as bytes, one that is too long as None.
+    """The pages of a batch. Their addresses and sites come from the column ``url``, if there is
+    one. A page of text that is not UTF-8 is given as bytes, one that is too long as None.
 
     Raises CleaningError if no column holds the page.
     """
     source = page_column(batch.schema, options)
     name = batch.schema.names[source]
-    sites = [""] * batch.num_rows
+    urls: list[str | None] = [None] * batch.num_rows
     if batch.schema.names.count("url") == 1 and _holds_pages(batch.column("url").type):
-        sites = [site_of(_page(url)) for url in batch.column("url")]
+        urls = [url if isinstance(url := _page(x), str) else None for x in batch.column("url")]
     pages = [
         _page(value) if size <= cleaning.MAX_PAGE_BYTES else None
         for value, size in zip(batch.column(source), _sizes(batch.column(source)), strict=True)
     ]
     return [
-        Content(page, options.is_html(name, page), site=site)
-        for page, site in zip(pages, sites, strict=True)
+        Content(page, options.is_html(name, page), site=site_of(url), url=url)
+        for page, url in zip(pages, urls, strict=True)
     ]
 
 

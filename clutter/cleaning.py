@@ -11,7 +11,7 @@ from __future__ import annotations
 import functools
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -46,25 +46,30 @@ times the memory of a page."""
 
 class Content(NamedTuple):
     """A page as it was read. ``encoding`` is the encoding of bytes, for example from an HTTP
-    header, or None; ``site`` is the name of the page's site, or ""."""
+    header, or None; ``site`` is the name of the page's site, or ""; ``url`` is the address that it
+    was loaded from, or None."""
 
     data: str | bytes | None
     is_html: bool = False
     encoding: str | None = None
     site: str = ""
+    url: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Cleaned:
     """The result for one page: its clean text, its headline, and all its lines if
     ``CleanOptions.lines`` is set. ``newline`` is the line break that the page uses. ``counts`` are
-    the page's numbers for ``count``."""
+    the page's numbers for ``count``. ``page`` is the labelled page, ``url`` its address if known.
+    """
 
     text: str
     title: str | None
     lines: list[Line] | None
     newline: str
     counts: dict[str, int]
+    page: Page = field(compare=False, repr=False)
+    url: str | None
 
     @property
     def file(self) -> str:
@@ -77,8 +82,13 @@ class Cleaned:
         return [asdict(x) | {"confidence": round(x.confidence, 4)} for x in self.lines or ()]
 
     def fields(self) -> dict[str, Any]:
-        """The new fields of a record: ``text`` and ``title``, and ``lines`` if they are there."""
-        new: dict[str, Any] = {"text": self.text, "title": self.title}
+        """The new fields of a record: ``text``, ``title`` and ``metadata``, and ``lines`` if they
+        are there. ``metadata`` is read here, because files of clean text have no use for it.
+
+        Raises MissingLibraryError for HTML if dateparser is not installed.
+        """
+        metadata = asdict(self.page.metadata_at(self.url))
+        new: dict[str, Any] = {"text": self.text, "title": self.title, "metadata": metadata}
         if self.lines is not None:
             new["lines"] = self.rows()
         return new
@@ -206,4 +216,5 @@ def _cleaned(
     counts |= {f"lines/{label}": n for label, n in zip(LABELS, labels.tolist(), strict=True)}
     line_break = LINE_BREAK.search(page.text)
     newline = line_break[0] if line_break else "\n"
-    return Cleaned(text, page.title, page.lines if options.lines else None, newline, counts)
+    lines = page.lines if options.lines else None
+    return Cleaned(text, page.title, lines, newline, counts, page, content.url)

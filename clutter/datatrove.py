@@ -34,9 +34,11 @@ class CleanPages(PipelineStep):  # type: ignore[misc]  # datatrove has no types
 
     ``html`` says whether the text is HTML; this only matters if something in it looks like a
     tag. The other settings are those of ``clutter.options.CleanOptions``. New metadata: ``title``
-    (the page's headline, or None) and, if ``lines`` is set, ``lines``: every line with its label
-    and confidence. Existing metadata with one of these names, or ``text`` or ``error``, is renamed
-    to ``original_NAME``, as in the tables and records that ``clutter`` writes.
+    (the page's headline, or None), ``metadata`` (a dict of what the page says of itself: title,
+    author, date, language, site_name, url) and, if ``lines`` is set, ``lines``: every line with its
+    label and confidence. Existing metadata with one of these names, or ``text`` or ``error``, is
+    renamed to ``original_NAME``, as in the tables and records that ``clutter`` writes. Existing
+    metadata ``url`` is the address that the page was loaded from.
 
     Documents without text are dropped, as by datatrove's extractors: those that cannot be
     cleaned, and those of which nothing is kept. The ``exclusion_writer`` gets them unchanged,
@@ -98,7 +100,11 @@ class CleanPages(PipelineStep):  # type: ignore[misc]  # datatrove has no types
         """Clean documents in place. Returns for each the reason why it is dropped, and then it is
         unchanged, or None."""
         is_html = self.options.html_field is not None
-        contents = [Content(document.text, is_html) for document in documents]
+        urls = [document.metadata.get("url") for document in documents]
+        contents = [
+            Content(document.text, is_html, url=url)
+            for document, url in zip(documents, urls, strict=True)
+        ]
         pages = clean_many(contents, self.options)
         reasons: list[str | None] = []
         for document, page in zip(documents, pages, strict=True):

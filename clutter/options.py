@@ -88,7 +88,7 @@ class CleanOptions:
     @property
     def new_fields(self) -> tuple[str, ...]:
         """The fields that cleaning adds to a record."""
-        return ("text", "title", "lines") if self.lines else ("text", "title")
+        return ("text", "title", "metadata", *(["lines"] if self.lines else []))
 
     def renamed_fields(self, names: Sequence[str]) -> dict[str, str]:
         """The new names for the fields that a record keeps, by their old names. ``names`` must not

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clutter.errors import CleaningError
+from clutter.text import web_address
 
 LABELS = ("body", "title", "meta", "nav", "comment", "ad", "teaser", "notice")
 """The labels of lines. README.md and labelled/README.md explain them."""
@@ -74,6 +75,22 @@ class Line:
     confidence: float
 
 
+@dataclass(frozen=True, slots=True)
+class Metadata:
+    """What a page says of itself; None for what it does not say.
+
+    ``date`` is the day on which it was published, as YYYY-MM-DD. ``language`` is a tag such as en
+    or pt-BR. ``url`` is the address that the page gives itself, or else the one it was loaded from.
+    """
+
+    title: str | None = None
+    author: str | None = None
+    date: str | None = None
+    language: str | None = None
+    site_name: str | None = None
+    url: str | None = None
+
+
 class Page:
     """A labelled page.
 
@@ -129,10 +146,27 @@ class Page:
     @property
     def title(self) -> str | None:
         """The article's headline: the first line with the label title, or None."""
-        if "title" not in self.labels:
-            return None
-        titles = np.flatnonzero(self.probabilities.argmax(axis=1) == self.labels.index("title"))
-        return self.text[self.start[titles[0]] : self.end[titles[0]]] if titles.size else None
+        return next(iter(self._lines_of("title", 1)), None)
+
+    def metadata_at(self, url: str | None) -> Metadata:
+        """The metadata of a page that was loaded from ``url``, or None if that is not known. Plain
+        text says nothing of itself but its title."""
+        return Metadata(title=self.title, url=web_address(url))
+
+    @functools.cached_property
+    def metadata(self) -> Metadata:
+        """The metadata of the page. The title is the first line with the label title, if there is
+        one."""
+        return self.metadata_at(None)
+
+    def _lines_of(self, label: str, most: int) -> list[str]:
+        """The texts of the first lines with a label."""
+        if label not in self.labels:
+            return []
+        is_label = self.probabilities.argmax(axis=1) == self.labels.index(label)
+        rows = np.flatnonzero(is_label)[:most]
+        spans = zip(self.start[rows].tolist(), self.end[rows].tolist(), strict=True)
+        return [self.text[start:end] for start, end in spans]
 
     def kept(
         self, *, keep: Collection[str] = KEPT, threshold: float = THRESHOLD

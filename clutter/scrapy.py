@@ -41,14 +41,17 @@ logger = logging.getLogger(__name__)
 class CleanPipeline:
     """A Scrapy item pipeline that replaces the page by the clean article.
 
-    New fields of an item: ``text`` (the clean text), ``title`` (the page's headline, or None) and,
-    with CLUTTER_LINES, ``lines``. The page is removed: a dict or a ``scrapy.Item`` loses the field;
-    other objects always have all fields of their class, so there it becomes None. If the spider
-    has filled a field with the name of a new one, its value moves to ``original_NAME``.
+    New fields of an item: ``text`` (the clean text), ``title`` (the page's headline, or None),
+    ``metadata`` (a dict of what the page says of itself: title, author, date, language, site_name,
+    url) and, with CLUTTER_LINES, ``lines``. The page is removed: a dict or a ``scrapy.Item`` loses
+    the field; other objects always have all fields of their class, so there it becomes None. If the
+    spider has filled a field with the name of a new one, its value moves to ``original_NAME``.
 
     A class of items has to declare ``text`` (and ``lines``); if not, an error says so. The fields
-    ``title`` and ``original_title`` are optional. If a class has only ``title``, a value from the
-    spider is kept, and the page's headline is used only if there is none.
+    ``title``, ``metadata``, ``original_title`` and ``original_metadata`` are optional. If a class
+    has only ``title``, a value from the spider is kept, and the page's headline is used only if
+    there is none; ``metadata`` likewise. ``url``, if an item has it, is the address that the page
+    was loaded from.
 
     If a page cannot be cleaned, its item is dropped (DropItem, with the reason), so every item
     after this pipeline has ``text``. Scrapy logs and counts dropped items and passes them to the
@@ -94,7 +97,8 @@ class CleanPipeline:
             kind = type(data).__name__
             raise CleaningError(f"the field {source!r} holds a {kind}; a page is a str or bytes")
         gained, moved = _places(adapter, source, self.options)
-        content = Content(data, self.options.is_html(source))
+        url = adapter.get("url")
+        content = Content(data, self.options.is_html(source), url=url)
         (answer,) = clean_many([content], self.options)
         for name, number in count([answer]).items():
             self.stats.inc_value(f"clutter/{name}", number)
@@ -167,7 +171,7 @@ def _places(
             gained.append(name)
             if is_taken:
                 moved[name] = needed
-        elif name != "title":
+        elif name not in ("title", "metadata"):
             kind = type(adapter.item).__name__
             raise CleaningError(f"{kind} has to declare a field {needed!r}, or be a dict")
     return gained, moved

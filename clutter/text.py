@@ -11,7 +11,7 @@ import codecs
 import os
 import re
 from collections.abc import Iterator
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 from clutter.errors import DecodingError, EncodingError
 
@@ -153,3 +153,16 @@ def site_of(url: object) -> str:
     except ValueError:
         return ""
     return host.removeprefix("www.")
+
+
+def web_address(url: object, base: object = None) -> str | None:
+    """A URL that is complete, with http or https; None if it is not one. A relative URL is taken
+    as one of a page at the URL ``base``."""
+    if not isinstance(url, str) or not url.strip():
+        return None
+    try:
+        url = urljoin(base, url.strip()) if isinstance(base, str) else url.strip()
+        parts = urlsplit(url)
+    except ValueError:
+        return None
+    return utf8(url).decode() if parts.scheme in ("http", "https") and parts.hostname else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ import clutter
 from clutter.cleaning import Cleaned, Content, clean_many
 from clutter.errors import CleaningError
 from clutter.options import CleanOptions
+from clutter.page import Metadata
 
 pytest.importorskip("pyarrow", reason="needs the extra clutter[batch]")
 
@@ -44,13 +46,14 @@ def column(pages: Sequence[object], kind: pa.DataType) -> pa.RecordBatch:
 def test_the_page_goes_and_what_was_found_comes_last() -> None:
     batch = pa.record_batch({"id": [3], "content": [page(1)], "url": ["https://example.org/1"]})
     (clean,) = clean_batches([batch], TEXT)
-    assert clean.schema.names == ["id", "url", "text", "title", "error"]
+    assert clean.schema.names == ["id", "url", "text", "title", "metadata", "error"]
     assert clean.to_pylist() == [
         {
             "id": 3,
             "url": "https://example.org/1",
             "text": clutter.clean(page(1)),
-            "title": clutter.load().label(page(1)).title,
+            "title": (title := clutter.load().label(page(1)).title),
+            "metadata": asdict(Metadata(title=title, url="https://example.org/1")),
             "error": None,
         }
     ]
@@ -76,7 +79,7 @@ def test_a_column_of_a_new_ones_name_is_kept_under_another() -> None:
     (row,) = clean_table(table).to_pylist()
     assert set(row) == {
         "original_original_title", "original_text", "original_title", "original_error",
-        "text", "title", "error",
+        "text", "title", "metadata", "error",
     }  # fmt: skip
     assert row["original_original_title"] == "a"
     assert (row["original_title"], row["original_text"], row["original_error"]) == ("c", "b", 4)
@@ -103,7 +106,7 @@ def test_columns_of_the_same_name_stay_apart() -> None:
         [pa.array([1]), pa.array([2]), pa.array(["one"])], ["id", "id", "content"]
     )
     (clean,) = clean_batches([batch], TEXT)
-    assert clean.schema.names == ["id", "id", "text", "title", "error"]
+    assert clean.schema.names == ["id", "id", "text", "title", "metadata", "error"]
     assert [clean.column(i).to_pylist() for i in range(2)] == [[1], [2]]
 
 
@@ -144,7 +147,7 @@ def test_a_page_that_cannot_be_cleaned_says_why_and_the_others_are_clean() -> No
     assert "not UTF-8: byte 0xe9 at position 3" in bad["error"]
     assert none["error"] == "no page: the field is empty"
     for row in (bad, none):
-        assert row["text"] is row["title"] is row["lines"] is None
+        assert row["text"] is row["title"] is row["metadata"] is row["lines"] is None
     assert (good["text"], good["error"]) == (clutter.clean(page(1)), None)
     assert (counts["pages"], counts["errors"]) == (1, 2)
 
@@ -176,7 +179,7 @@ def test_no_rows_have_the_columns_of_some() -> None:
     options = CleanOptions(text_field="content", lines=True)
     empty = clean_table(schema.empty_table(), options)
     assert empty.num_rows == 0
-    assert empty.schema.names == ["id", "text", "title", "lines", "error"]
+    assert empty.schema.names == ["id", "text", "title", "metadata", "lines", "error"]
     (batch,) = clean_batches([pa.RecordBatch.from_pylist([], schema)], options)
     assert (batch.num_rows, batch.schema) == (0, empty.schema)
     assert list(clean_batches([], options)) == []

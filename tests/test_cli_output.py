@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 from pathlib import Path
 
@@ -257,6 +258,45 @@ def test_without_a_run_the_options_of_runs_are_refused(
     reason = "only for records, and for many pages with -o"
     assert run("clean", *place, *options) == (2, b"", f"clutter: {names}: {reason}\n")
     assert not Path("out.txt").exists()
+
+
+# one page as JSON
+
+
+def test_one_page_is_a_json_object_with_its_metadata(run: Run) -> None:
+    pytest.importorskip("turbohtml", reason="needs the extra clutter[html]")
+    write({"a.html": "<html lang=de><meta name=author content='Von Anna Beispiel'><p>Größe"})
+    status, out, _ = run("clean", "a.html", "--format", "json")
+    assert (status, out.count(b"\n")) == (0, 1)
+    found = json.loads(out)
+    assert list(found) == ["text", "title", "metadata"]
+    assert (found["metadata"]["author"], found["metadata"]["language"]) == ("Anna Beispiel", "de")
+    page = Path("a.html").read_bytes()
+    assert run("clean", "--format", "json", stdin=page)[1] == out
+    assert run("clean", "a.html", "--format", "json", "-o", "new.json")[0] == 0
+    assert Path("new.json").read_bytes() == out
+
+
+def test_one_page_as_json_may_have_its_lines(run: Run) -> None:
+    write({"a.txt": "Größe".encode("latin-1")})
+    options = ["--format", "json", "--encoding", "latin-1"]
+    plain = json.loads(run("clean", "a.txt", *options)[1])
+    with_lines = json.loads(run("clean", "a.txt", *options, "--lines")[1])
+    assert [line["text"] for line in with_lines.pop("lines")] == ["Größe"]
+    assert with_lines == plain
+
+
+@pytest.mark.parametrize(
+    "args", [["in"], ["a.txt", "in/a.txt"], ["in", "-o", "out.jsonl"], ["a.txt", "-o", "out.jsonl"]]
+)
+def test_many_pages_and_records_are_not_one_json_object(run: Run, args: list[str]) -> None:
+    write({"in/a.txt": "one\n", "a.txt": "one\n"})
+    message = "clutter: --format json: only for one page; records are JSON without it\n"
+    assert run("clean", *args, "--format", "json") == (2, b"", message)
+    assert not Path("out.jsonl").exists()
+
+
+# options that no input needs
 
 
 @pytest.mark.parametrize(

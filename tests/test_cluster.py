@@ -102,10 +102,10 @@ def assert_same_columns(found: Any, with_lines: Any) -> None:
     """A table of an engine has the columns, types and values of one process."""
     found = found.sort_by("id")
     assert found.schema.names == with_lines.schema.names
-    for name in ("text", "title", "lines", "error"):
+    for name in ("text", "title", "metadata", "lines", "error"):
         types = [str(table.schema.field(name).type) for table in (found, with_lines)]
         assert types[0].replace("element: ", "item: ") == types[1]
-    names = ["id", "text", "title", "lines", "error"]
+    names = ["id", "text", "title", "metadata", "lines", "error"]
     rows, right = (json_rows_of(table.select(names)) for table in (found, with_lines))
     # single precision depends, in its last digits, on what is computed together
     assert confidences(rows) == pytest.approx(confidences(right), abs=1.01e-4)
@@ -333,7 +333,7 @@ def test_datatrove_gives_the_fields_of_one_process(table: Any, with_lines: Any) 
         {"id": one.id, "text": one.text} | one.metadata
         for one in CleanPages(html=True, lines=True)(iter(data))
     ]
-    names = ["id", "text", "original_title", "links", "title", "lines"]
+    names = ["id", "text", "original_title", "links", "title", "metadata", "lines"]
     rows = [row for row in json_rows_of(with_lines) if row["text"]]
     expected = [{name: row[name] for name in names} for row in rows]
     assert [list(row) for row in found] == [names] * len(expected)
@@ -361,7 +361,7 @@ def test_datatrove_gives_the_records_of_one_process(
     example("datatrove", tmp_path)
     found = [
         {"id": x["id"], "text": x["text"]}
-        | {key: x["metadata"][key] for key in ("title", "original_title", "links")}
+        | {key: x["metadata"][key] for key in ("title", "metadata", "original_title", "links")}
         for x in documents(tmp_path / "clean")
     ]
     assert found == [{key: row[key] for key in found[0]} for row in expected]

@@ -24,10 +24,12 @@ from clutter.arrow import clean_table  # noqa: E402
 from clutter.formats.values import json_rows  # noqa: E402
 
 OPTIONS = CleanOptions(html_field="content", lines=True)
+METADATA = ["title", "author", "date", "language", "site_name", "url"]
 LINE = ["number", "text", "label", "confidence"]
 TYPES = {
     "text": pa.string(),
     "title": pa.string(),
+    "metadata": pa.struct([(name, pa.string()) for name in METADATA]),
     "lines": pa.list_(
         pa.struct(
             [
@@ -51,6 +53,8 @@ def page(number: int) -> str:
         for i in range(2 + number % 3)
     )
     return (
+        '<html lang="en"><meta name="author" content="By Mira Holt"><link rel="canonical" '
+        f'href="/ferry/{number}"><meta name="date" content="2026-05-{number + 1:02}">'
         "<nav><ul><li><a href=/>Home</a><li><a href=/login>Log in</a></ul></nav><article>"
         f"<h1>Ferry {number} is late again</h1>{paragraphs}</article><footer>© 2026 Coast</footer>"
     )
@@ -60,7 +64,9 @@ def page(number: int) -> str:
 def table() -> Any:
     """Pages, among them one without lines, and one that cannot be cleaned."""
     pages = [*map(page, range(9)), "", None]
-    return pa.table({"id": range(len(pages)), "title": ["x"] * len(pages), "content": pages})
+    urls = [f"https://example.org/{i}" if i % 4 else None for i in range(len(pages))]
+    taken = {"title": ["x"] * len(pages), "metadata": [{"title": 1}] * len(pages)}
+    return pa.table({"id": range(len(pages)), "url": urls, **taken, "content": pages})
 
 
 @pytest.fixture(scope="module")
@@ -86,14 +92,35 @@ def assert_same(found: list[Row], expected: Any) -> None:
 
 
 def test_tables_have_these_types(expected: Any) -> None:
-    assert expected.schema.names == ["id", "original_title", "text", "title", "lines", "error"]
+    assert expected.schema.names == [
+        "id", "url", "original_title", "original_metadata", "text", "title", "metadata", "lines",
+        "error",
+    ]  # fmt: skip
     types = TYPES | {"error": pa.string()}
     assert {name: expected.schema.field(name).type for name in types} == types
 
 
+def test_what_a_page_says_of_itself_is_in_one_column(expected: Any) -> None:
+    assert expected["metadata"].to_pylist()[1:3] == [
+        {
+            "title": f"Ferry {i} is late again",
+            "author": "Mira Holt",
+            "date": f"2026-05-{i + 1:02}",
+            "language": "en",
+            "site_name": None,
+            "url": f"https://example.org/ferry/{i}",
+        }
+        for i in (1, 2)
+    ]
+    assert expected["metadata"].to_pylist()[9] == dict.fromkeys(METADATA) | {
+        "url": "https://example.org/9"
+    }
+
+
 def test_records_in_python_are_those_of_tables(table: Any, expected: Any) -> None:
     rows = table.to_pylist()[:10]
-    pages = clean_many([Content(row.pop("content"), is_html=True) for row in rows], OPTIONS)
+    contents = [Content(row.pop("content"), is_html=True, url=row["url"]) for row in rows]
+    pages = clean_many(contents, OPTIONS)
     found = []
     for row, answer in zip(rows, pages, strict=True):
         assert isinstance(answer, Cleaned)
@@ -120,12 +147,12 @@ def test_the_command_writes_what_tables_have(
     assert {name: found.schema.field(name).type for name in TYPES} == TYPES
 
 
-def test_lines_have_one_type_even_if_no_page_has_any(tmp_path: Path, table: Any) -> None:
-    rows = [row for row in table.to_pylist() if row["content"] == ""]
+def test_columns_have_one_type_even_if_no_page_has_any_values(tmp_path: Path, table: Any) -> None:
+    rows = [row | {"url": None} for row in table.to_pylist() if row["content"] == ""]
     (tmp_path / "in.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     run([str(tmp_path / "in.jsonl")], str(tmp_path / "out.parquet"), OPTIONS)
     found = parquet.read_table(tmp_path / "out.parquet")
-    assert found.schema.field("lines").type == TYPES["lines"]
+    assert {name: found.schema.field(name).type for name in TYPES} == TYPES
     assert found["lines"].to_pylist() == [[]]
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import gzip
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import clutter
 from clutter.cleaning import Content, clean_many, count
 from clutter.errors import CleaningError
 from clutter.options import CleanOptions
+from clutter.page import Metadata
 
 pytest.importorskip("datatrove", reason="needs the extra clutter[cluster]")
 pytest.importorskip("orjson", reason="JSON lines of datatrove need orjson")
@@ -119,7 +121,9 @@ def test_text_is_html_unless_told_otherwise() -> None:
     page = clutter.load().label_html(HTML)
     (document,) = run(CleanPages(), HTML)
     assert document.text == page.clean()
-    assert document.metadata == {"title": page.title}
+    assert document.metadata == {"title": page.title, "metadata": asdict(page.metadata)}
+    (document,) = run(CleanPages(), HTML, url="https://example.org/")
+    assert document.metadata["metadata"] == asdict(page.metadata_at("https://example.org/"))
     (document,) = run(CleanPages(format="markdown", keep=["body", "nav"], threshold=0.3), HTML)
     assert document.text == page.clean(keep=["body", "nav"], threshold=0.3, format="markdown")
 
@@ -135,12 +139,15 @@ def test_lines_are_among_the_metadata_where_they_are_asked_for() -> None:
 
 
 def test_no_metadata_is_lost() -> None:
-    (document,) = run(CleanPages(html=False), PAGE, title="a", original_title="b", lines="c")
+    given = {"title": "a", "original_title": "b", "lines": "c", "metadata": "d"}
+    (document,) = run(CleanPages(html=False), PAGE, **given)
     assert document.metadata == {
         "original_original_title": "a",
         "original_title": "b",
         "lines": "c",
-        "title": "School kitchen cooks with what the garden gives",
+        "original_metadata": "d",
+        "title": (title := "School kitchen cooks with what the garden gives"),
+        "metadata": asdict(Metadata(title=title)),
     }
 
 

@@ -22,6 +22,7 @@ import sys
 import tomllib
 import weakref
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -242,7 +243,8 @@ def test_the_settings_for_scrapy_make_a_pipeline() -> None:
     pipeline.open_spider()
     page = clutter.load().label_html(PAGES["/owls"])
     item = pipeline.process_item({"html": PAGES["/owls"]})
-    assert item == {"title": page.title, "text": page.clean()}
+    metadata = asdict(page.metadata)
+    assert item == {"title": page.title, "text": page.clean(), "metadata": metadata}
 
 
 @needs_html

@@ -608,7 +608,16 @@ def test_a_response_is_a_record_with_its_status_and_media_type(tmp_path: Path) -
     )
     rows, errors = cleaned(tmp_path, path, "out.jsonl")
     assert errors == []
-    assert list(rows[0]) == ["id", "url", "date", "status", "content_type", "text", "title"]
+    assert list(rows[0]) == [
+        "id",
+        "url",
+        "date",
+        "status",
+        "content_type",
+        "text",
+        "title",
+        "metadata",
+    ]
     assert [(row["status"], row["content_type"]) for row in rows] == [
         (206, "text/html"), (200, None), (None, "text/plain"),
     ]  # fmt: skip

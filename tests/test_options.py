@@ -71,6 +71,7 @@ def test_a_record_without_a_page_says_what_it_has() -> None:
     [
         (False, ["id", "lines"], ["id", "lines"]),
         (True, ["id", "lines"], ["id", "original_lines"]),
+        (False, ["Metadata", "id"], ["original_Metadata", "id"]),
         (False, ["title", "error", "text"], ["original_title", "original_error", "original_text"]),
         (False, ["title", "original_title"], ["original_original_title", "original_title"]),
         (False, ["original_title", "title"], ["original_title", "original_original_title"]),
@@ -82,7 +83,10 @@ def test_fields_make_way_for_those_that_are_gained(
     assert CleanOptions(lines=lines).renamed_fields(names) == dict(zip(names, renamed, strict=True))
 
 
-@given(st.lists(st.sampled_from(["text", "title", "error", "lines", "id"]), unique=True),
+NAMES = ("text", "title", "metadata", "error", "lines", "id")
+
+
+@given(st.lists(st.sampled_from(NAMES), unique=True),
        st.lists(st.integers(0, 3)), st.booleans())  # fmt: skip
 def test_no_two_fields_get_the_same_name(names: list[str], depths: list[int], lines: bool) -> None:
     names = list(dict.fromkeys("original_" * n + name for name in names for n in [0, *depths]))

@@ -12,7 +12,7 @@ import os
 import subprocess
 import sys
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ from scrapy.utils.test import get_crawler
 import clutter
 from clutter import LABELS, ModelError
 from clutter.errors import CleaningError
+from clutter.page import Metadata
 from clutter.scrapy import CleanPipeline
 
 SPIDER = """
@@ -85,6 +86,7 @@ def stats(of: CleanPipeline) -> dict[str, Any]:
 HTML = PAGES["/bridge"]
 TITLE = "Harbour bridge opens a year early"
 CLEAN = clutter.load().label_html(HTML).clean()
+METADATA = asdict(clutter.load().label_html(HTML).metadata)
 
 
 # a crawl
@@ -105,6 +107,7 @@ def test_a_crawl_stores_articles_and_leaves_other_items_alone(tmp_path: Path) ->
             "title": page.title,
             "original_title": "of the spider",
             "text": page.clean(keep=("title", "body")),
+            "metadata": asdict(page.metadata_at(site.url + path)),
         }
         for path, page in sorted(pages.items())
     ]
@@ -198,7 +201,7 @@ def test_the_settings_are_those_of_clean() -> None:
 
 def test_lines_come_along_where_they_are_asked_for() -> None:
     item = pipeline(html="html", lines=True).process_item({"html": HTML})
-    assert item.keys() == {"text", "title", "lines"}
+    assert item.keys() == {"text", "title", "metadata", "lines"}
     assert item["lines"][0].keys() == {"number", "text", "label", "confidence"}
     assert [line["text"] for line in item["lines"]] == [
         line.text for line in clutter.load().label_html(HTML).lines
@@ -225,6 +228,7 @@ def test_plain_text_gives_way_to_clean_text() -> None:
     assert made.process_item({"text": text, "n": 1}) == {
         "text": clutter.clean(text),
         "title": TITLE,
+        "metadata": asdict(Metadata(title=TITLE)),
         "n": 1,
     }
     assert made.process_item({"text": text.encode()})["title"] == TITLE
@@ -233,16 +237,19 @@ def test_plain_text_gives_way_to_clean_text() -> None:
 def test_the_item_stays_the_same_object() -> None:
     item = {"html": HTML.decode()}
     assert pipeline(html="html").process_item(item) is item
-    assert item == {"text": CLEAN, "title": TITLE}
+    assert item == {"text": CLEAN, "title": TITLE, "metadata": METADATA}
 
 
 def test_what_the_spider_found_itself_is_kept_under_another_name() -> None:
     item = {"title": "mine", "original_title": "older", "text": "lead", "error": 0, "html": HTML}
+    item["metadata"] = "of the spider"
     assert pipeline(html="html").process_item(item) == {
         "title": TITLE,
         "original_title": "older",
         "original_original_title": "mine",
         "text": CLEAN,
+        "metadata": METADATA,
+        "original_metadata": "of the spider",
         "original_text": "lead",
         "error": 0,
     }
@@ -276,6 +283,18 @@ def test_an_item_of_scrapy_loses_the_page_and_gains_its_text() -> None:
     assert dict(item) == {"url": "u", "text": CLEAN, "title": TITLE}
     item = made.process_item(ArticleItem(html=HTML, title="mine"))
     assert dict(item) == {"text": CLEAN, "title": TITLE, "original_title": "mine"}
+
+
+def test_an_item_that_declares_metadata_gets_it() -> None:
+    class WithMetadata(ArticleItem):
+        metadata = scrapy.Field()
+
+    made = pipeline(html="html")
+    url = "https://example.org/bridge"
+    item = made.process_item(WithMetadata(html=HTML, url=url))
+    assert item["metadata"] == METADATA | {"url": url}
+    item = made.process_item(WithMetadata(html=HTML, metadata="of the spider"))
+    assert item["metadata"] == "of the spider"
 
 
 def test_a_dataclass_keeps_the_field_of_the_page_but_not_the_page() -> None:

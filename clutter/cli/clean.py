@@ -47,13 +47,18 @@ from clutter.errors import InputError
 from clutter.files import is_taken
 from clutter.formats import OUTPUT_ENDINGS, base, output_ending, output_format_of
 from clutter.formats.base import failure_line
-from clutter.options import CleanOptions
+from clutter.formats.jsonl import json_text
+from clutter.options import TEXT_FORMATS, CleanOptions
 from clutter.page import KEPT, LABELS
 from clutter.plan import STANDARD_INPUT, InputFile, Output, needs_folder, plan_output
 from clutter.text import plural, printable
 
 if TYPE_CHECKING:
     from clutter.batch import Summary
+
+
+JSON = "json"
+"""The format of one page as a record."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -72,9 +77,12 @@ examples:
   $ zcat pages.jsonl.gz | clutter clean --html content | gzip > clean.jsonl.gz
                                          read records from a pipe, write each as soon as
                                          it is clean
+  $ clutter clean page.html --format json
+                                         print a JSON object with text, title and metadata:
+                                         author, date, language, site_name, url
   $ clutter clean crawl.warc.gz -o clean.jsonl
                                          clean an archive; write records with id, url,
-                                         date, text and title
+                                         date, text, title and metadata
   $ clutter clean crawl/ -o clean.parquet --html content --lines
                                          clean files of records that hold HTML in the
                                          field "content"; also write every line with
@@ -96,10 +104,10 @@ in the order of the input. It cannot be continued. A page that cannot be cleaned
 on standard error (the first 20 are), and the stream continues.
 
 A record from JSON lines or Parquet keeps its other fields. If an old field has the same
-name as a new one (text, title, lines), it is renamed to original_NAME.
+name as a new one (text, title, metadata, lines), it is renamed to original_NAME.
 
-HTML needs turbohtml, WARC fastwarc, Parquet and .zst pyarrow
-(pip install turbohtml fastwarc pyarrow).""",
+HTML needs turbohtml, its metadata dateparser, WARC fastwarc, Parquet and .zst pyarrow
+(pip install turbohtml dateparser fastwarc pyarrow).""",
     )
     add_pages(parser, is_written=True)
     parser.add_argument(
@@ -126,10 +134,11 @@ HTML needs turbohtml, WARC fastwarc, Parquet and .zst pyarrow
     )
     parser.add_argument(
         "--format",
-        choices=("text", "markdown"),
+        choices=(*TEXT_FORMATS, JSON),
         default="text",
         help="format of the article. markdown is for HTML input and keeps headings, lists, quotes, "
-        "code, tables and links (default: text)",
+        "code, tables and links. json is for one page: an object with text, title and metadata "
+        "(default: text)",
     )
     parser.add_argument(
         "--threshold",
@@ -143,8 +152,8 @@ HTML needs turbohtml, WARC fastwarc, Parquet and .zst pyarrow
     parser.add_argument(
         "--lines",
         action="store_true",
-        help="add to each record the field lines: every line of the page, kept or not, with its "
-        "label and confidence",
+        help="add to each record, or to the object of --format json, the field lines: every line "
+        "of the page, kept or not, with its label and confidence",
     )
     parser.add_argument(
         "--pattern",
@@ -181,11 +190,12 @@ def run(args: argparse.Namespace) -> int:
     """Clean one page, print several pages, write records to a pipe, or start a run. Returns the
     exit status."""
     check_force(args)
+    as_json = args.format == JSON
     options = CleanOptions(
         model=args.model,
         keep=args.keep,
         threshold=args.threshold,
-        format=args.format,
+        format="text" if as_json else args.format,
         lines=args.lines,
         text_field=args.text,
         html_field=args.html,
@@ -196,6 +206,8 @@ def run(args: argparse.Namespace) -> int:
         _refuse(args, "pattern", reason="only for folders; no PATH is a folder")
     to_file = not is_standard_output(args.output)
     to_records = to_file and output_ending(args.output) is not None
+    if as_json and (to_records or not read.is_one_page):
+        raise InputError("--format json: only for one page; records are JSON without it")
     if to_file and (to_records or not read.is_one_page):
         if STANDARD_INPUT not in read.paths:
             return _start_run(read, options, args)
@@ -213,14 +225,15 @@ def run(args: argparse.Namespace) -> int:
             f"{page_name(records[0])}: records among pages; "
             "-o - writes records for all of them, and so does -o clean.jsonl"
         )
-    _refuse(args, *_OF_RUNS, reason="only for records, and for many pages with -o")
+    refused = [name for name in _OF_RUNS if not (as_json and name == "lines")]
+    _refuse(args, *refused, reason="only for records, and for many pages with -o")
     output = None
     if to_file:
-        suffix = ".md" if options.format == "markdown" else ".txt"
+        suffix = {"markdown": ".md", JSON: ".json"}.get(args.format, ".txt")
         is_folder = needs_folder(read.paths, args.output)
         output = plan_output(args.output, read.paths, suffix, is_folder=is_folder)
         check_files(files, output)
-    _clean_pages(read, files, output, options, force=args.force)
+    _clean_pages(read, files, output, options, as_json=as_json, force=args.force)
     return 0
 
 
@@ -372,12 +385,15 @@ def _clean_pages(
     output: Output | None,
     options: CleanOptions,
     *,
+    as_json: bool,
     force: bool,
 ) -> None:
-    """Clean pages and write them to ``output``, or to standard output if it is None."""
+    """Clean pages and write them to ``output``, or to standard output if it is None; with
+    ``as_json`` as JSON, which is always UTF-8."""
     load_model(options)  # report a bad model before anything is read
     # escape the rare character that an encoding reads but cannot write, also in file names
-    encoder = codecs.getincrementalencoder(options.encoding or "utf-8")("backslashreplace")
+    encoding = "utf-8" if as_json else options.encoding or "utf-8"
+    encoder = codecs.getincrementalencoder(encoding)("backslashreplace")
     counts: Counter[str] = Counter()
     for first in range(0, len(files), base.CHUNK_RECORDS):
         chunk = files[first : first + base.CHUNK_RECORDS]
@@ -386,12 +402,13 @@ def _clean_pages(
         for number, (file, page) in enumerate(zip(chunk, pages, strict=True), first):
             if isinstance(page, str):
                 raise InputError(f"{file.name}: {page}")
+            text = json_text(page.fields()) + "\n" if as_json else page.file
             if output is not None:
                 with writing(prepared(output, file), force=force) as write:
-                    write(encoder.encode(page.file))
+                    write(encoder.encode(text))
             else:
                 name = heading(page_name(file), first=number == 0) if len(files) > 1 else ""
-                write_out(encoder.encode(name + page.file))
+                write_out(encoder.encode(name + text))
     lines = sum(counts[f"lines/{label}"] for label in LABELS)
     share = counts["characters/kept"] / max(counts["characters"], 1)
     hint(f"{plural(len(files), 'page')}, {plural(lines, 'line')}, {share:.0%} of the text kept")

@@ -54,6 +54,11 @@ class LineRows(list[dict[str, object]]):
     alone do not tell: a page may have no lines."""
 
 
+class MetadataRow(dict[str, str | None]):
+    """The metadata of a page in a record. Tables give it a column of one type: all its values may
+    be None."""
+
+
 class Record(NamedTuple):
     """A page and the other fields of its record; ``error`` says why it cannot be read."""
 
@@ -211,6 +216,7 @@ class ItemFormat(Format):
                 errors.append(self.failure(name, chunk, i, page, record.fields))
             else:
                 row = clean_record(record.fields, page, options)
+                row["metadata"] = MetadataRow(row["metadata"])
                 if page.lines is not None:
                     row["lines"] = LineRows(row["lines"])
                 rows.append(row)

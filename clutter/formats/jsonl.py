@@ -89,8 +89,9 @@ class JsonLines(ItemFormat, OutputFormat):
         data = fields.pop(source)
         if data is not None and not isinstance(data, str):
             return Record(fields, error=f"the field {source!r} holds no text")
-        site = site_of(fields.get("url"))
-        return Record(fields, Content(data, options.is_html(source, data), site=site))
+        url = fields.get("url") if isinstance(fields.get("url"), str) else None
+        is_html = options.is_html(source, data)
+        return Record(fields, Content(data, is_html, site=site_of(url), url=url))
 
     def output_name(self, place: str, suffix: str) -> str:
         """The path of the output: a file that is only said to be JSON lines gets an ending."""

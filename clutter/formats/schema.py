@@ -14,8 +14,8 @@ from typing import Any
 import pyarrow as pa
 from pyarrow import parquet
 
-from clutter.arrow import LINES
-from clutter.formats.base import LineRows, Row, finite
+from clutter.arrow import LINES, METADATA
+from clutter.formats.base import LineRows, MetadataRow, Row, finite
 from clutter.formats.jsonl import depth, json_text
 from clutter.formats.values import json_values
 from clutter.text import utf8
@@ -33,8 +33,9 @@ def table_of(rows: Sequence[Row]) -> pa.Table:
 
 
 def _column(values: Sequence[Any]) -> pa.Array:
-    if any(isinstance(value, LineRows) for value in values):
-        return pa.array(values, LINES)
+    for marker, kind in ((LineRows, LINES), (MetadataRow, METADATA)):
+        if any(isinstance(value, marker) for value in values):
+            return pa.array(values, kind)
     values = [utf8(value).decode() if isinstance(value, str) else value for value in values]
     if max(depth(value, MAX_DEPTH) for value in values) <= MAX_DEPTH:
         try:

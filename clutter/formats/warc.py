@@ -63,7 +63,8 @@ class Warc(ItemFormat):
             # servers also send names that do not exist
             if encoding is not None and not _is_known(encoding, is_html):
                 encoding = None
-        return Record(fields, Content(block, is_html, encoding, site_of(fields["url"])))
+        url = fields["url"]
+        return Record(fields, Content(block, is_html, encoding, site_of(url), url))
 
     def output_name(self, place: str, suffix: str) -> str:
         """The path of the output: the ending becomes .jsonl.gz."""

@@ -2,7 +2,8 @@
 
 ``decode`` finds the encoding, ``walk`` finds the lines that a reader sees, ``describe`` turns the
 markup around them into numbers, ``lines`` puts these together, ``page`` has the result for the
-user, and ``markdown`` writes the kept lines as Markdown. All modules need turbohtml.
+user, ``markdown`` writes the kept lines as Markdown, and ``metadata`` reads what the page says of
+itself. All modules need turbohtml.
 """
 
 from clutter.errors import import_library

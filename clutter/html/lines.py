@@ -18,6 +18,7 @@ from turbohtml import Document, Text
 from clutter.html.decode import decoded_html
 from clutter.html.describe import describe, spread
 from clutter.html.limits import MAX_LINES, limited, restore, too_many
+from clutter.html.metadata import Declared, declared
 from clutter.html.walk import Walk
 from clutter.markup import N_MARKUP_FEATURES, Markup, without_hashes
 from clutter.text import LINE_BREAK
@@ -29,14 +30,16 @@ _TAG = re.compile(r"<(?:!--|!doctype|\?xml|/?[a-z][\w-]*(?:[\s/][^<>]*)?>)", re.
 @dataclass(frozen=True)
 class HtmlText:
     """The result of ``read``: the text of a page; for each of its lines, including blank ones, the
-    markup and the text nodes; and the parsed document. For a page without any tag, ``text`` is
-    the decoded input, and the markup has no hashes."""
+    markup and the text nodes; the parsed document; and, copied from it, the places that hold
+    metadata. For a page without any tag, ``text`` is the decoded input, and the markup has no
+    hashes."""
 
     text: str
     markup: Markup
     nodes: list[list[Text]]
     document: Document
     encoding: str | None
+    declared: Declared
 
 
 def parse(html: str | bytes, encoding: str | None = None) -> Document:
@@ -65,11 +68,12 @@ def read(html: str | bytes, encoding: str | None = None) -> HtmlText:
     """
     text = decoded_html(html, encoding)
     document = parse(text)
+    places = declared(document)  # before the walk, which removes scripts
     if not _TAG.search(text):
-        return _unmarked(text, document, encoding)
+        return _unmarked(text, document, encoding, places)
     walk = Walk(document)
     if not walk.lines:
-        return _unmarked("", document, encoding)
+        return _unmarked("", document, encoding, places)
     texts: list[str] = []
     nodes: list[list[Text]] = []
     rows: list[int] = []
@@ -82,12 +86,12 @@ def read(html: str | bytes, encoding: str | None = None) -> HtmlText:
         nodes.append(line.nodes)
         rows.append(i)
     markup = spread(describe(walk.lines, walk.elements), np.array(rows, np.int64))
-    return HtmlText("\n".join(texts), markup, nodes, document, encoding)
+    return HtmlText("\n".join(texts), markup, nodes, document, encoding, places)
 
 
-def _unmarked(text: str, document: Document, encoding: str | None) -> HtmlText:
+def _unmarked(text: str, document: Document, encoding: str | None, places: Declared) -> HtmlText:
     count = len(LINE_BREAK.split(text))
     if count > MAX_LINES:
         raise too_many("lines", MAX_LINES)
     markup = without_hashes(np.zeros((count, N_MARKUP_FEATURES), np.float32))
-    return HtmlText(text, markup, [[] for _ in range(count)], document, encoding)
+    return HtmlText(text, markup, [[] for _ in range(count)], document, encoding, places)
