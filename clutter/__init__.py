@@ -14,13 +14,14 @@ if TYPE_CHECKING:
     from clutter.errors import ClutterError, ModelError
     from clutter.html.page import HtmlPage
     from clutter.model import Model, load
-    from clutter.page import KEPT, LABELS, Line, Page
+    from clutter.page import KEPT, KINDS, LABELS, Line, Page
     from clutter.shortcuts import clean, clean_html
 
 __version__ = "0.2.0"
 
 __all__ = [
     "KEPT",
+    "KINDS",
     "LABELS",
     "ClutterError",
     "HtmlPage",
@@ -35,6 +36,7 @@ __all__ = [
 
 _MODULES = {
     "KEPT": "page",
+    "KINDS": "page",
     "LABELS": "page",
     "ClutterError": "errors",
     "HtmlPage": "html.page",

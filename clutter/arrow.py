@@ -13,13 +13,12 @@ machine as on many. Needs pyarrow, which most engines install.
 from __future__ import annotations
 
 import contextlib
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import fields
 from typing import TYPE_CHECKING
 
 from clutter import cleaning
-from clutter.cleaning import Content, clean_many, count
+from clutter.cleaning import Cleaned, Content, Dropped, clean_many
 from clutter.errors import CleaningError, import_library
 from clutter.options import DEFAULT, CleanOptions
 from clutter.page import Metadata
@@ -61,12 +60,12 @@ def clean_batches(
     """Clean batches of records, one page per record: for ``mapInArrow`` of Spark.
 
     The output has all columns of the input except the column of the page, then ``text`` (the
-    clean text), ``title``, ``metadata`` (a struct of text: title, author, date, language,
+    clean text), ``title``, ``kind``, ``metadata`` (a struct of text: title, author, date, language,
     site_name, url), ``lines`` if ``options.lines`` is set, and ``error``. ``error`` is null, or the
     reason why the page could not be cleaned; then the other new columns are null. An input column
     with the name of a new one is renamed to ``original_NAME``. An input column ``url`` is the
-    address that the page was loaded from. Rows keep their order; a batch of more than 256 rows
-    comes back as several.
+    address that the page was loaded from. Rows keep their order; those of pages of other kinds than
+    ``options.kinds`` are left out. A batch of more than 256 rows comes back as several.
 
     Raises CleaningError if no column holds the page.
     """
@@ -131,21 +130,27 @@ def spark_schema(schema: StructType, options: CleanOptions = DEFAULT) -> StructT
 
 def clean_batch(
     batch: pa.RecordBatch, options: CleanOptions, repetition: Repetition | None = None
-) -> tuple[pa.RecordBatch, Counter[str]]:
-    """Clean all rows of one batch together. Returns the clean batch and its counts, as ``count``
-    gives them. Raises CleaningError if no column holds the page."""
+) -> tuple[pa.RecordBatch, list[Cleaned | Dropped | str]]:
+    """Clean all rows of one batch together. Returns the clean batch, without the rows of pages that
+    are dropped because of their kind, and the answer of ``clean_many`` for each row of the input.
+    Raises CleaningError if no column holds the page."""
     schema = cleaned_schema(batch.schema, options)
     source = page_column(batch.schema, options)
     pages = clean_many(contents(batch, options), options, repetition)
     for i, size in enumerate(_sizes(batch.column(source))):
         if size > cleaning.MAX_PAGE_BYTES:
             pages[i] = f"longer than {cleaning.MAX_PAGE_BYTES:,} bytes"
-    rows = [{"error": page} if isinstance(page, str) else page.fields() for page in pages]
-    columns = batch.columns
+    stay = [not isinstance(page, Dropped) for page in pages]
+    columns = batch.columns if all(stay) else batch.filter(pa.array(stay)).columns
     del columns[source]
+    rows = [
+        {"error": page} if isinstance(page, str) else page.fields()
+        for page in pages
+        if not isinstance(page, Dropped)
+    ]
     for new in list(schema)[len(columns) :]:
         columns.append(pa.array([row.get(new.name) for row in rows], new.type))
-    return pa.RecordBatch.from_arrays(columns, schema=schema), count(pages)
+    return pa.RecordBatch.from_arrays(columns, schema=schema), pages
 
 
 def contents(batch: pa.RecordBatch, options: CleanOptions) -> list[Content]:

@@ -19,8 +19,8 @@ import numpy as np
 from clutter.errors import CleaningError, ClutterError, DecodingError, EncodingError, ModelError
 from clutter.model import Model, load
 from clutter.options import DEFAULT, CleanOptions
-from clutter.page import LABELS, Line, Page
-from clutter.text import LINE_BREAK, decoded, utf8
+from clutter.page import KINDS, LABELS, Line, Page
+from clutter.text import LINE_BREAK, decoded, plural, utf8
 
 if TYPE_CHECKING:
     from clutter.repetition import Repetition
@@ -31,10 +31,12 @@ __all__ = [
     "Cleaned",
     "CleaningError",
     "Content",
+    "Dropped",
     "clean_many",
     "clean_record",
     "count",
     "load_model",
+    "of_other_kinds",
     "text_of",
 ]
 
@@ -82,31 +84,49 @@ class Cleaned:
         return [asdict(x) | {"confidence": round(x.confidence, 4)} for x in self.lines or ()]
 
     def fields(self) -> dict[str, Any]:
-        """The new fields of a record: ``text``, ``title`` and ``metadata``, and ``lines`` if they
-        are there. ``metadata`` is read here, because files of clean text have no use for it.
+        """The new fields of a record: ``text``, ``title``, ``kind`` and ``metadata``, and ``lines``
+        if they are there. ``metadata`` is read here, because files of clean text have no use for
+        it.
 
         Raises MissingLibraryError for HTML if dateparser is not installed.
         """
         metadata = asdict(self.page.metadata_at(self.url))
-        new: dict[str, Any] = {"text": self.text, "title": self.title, "metadata": metadata}
+        new: dict[str, Any] = {
+            "text": self.text,
+            "title": self.title,
+            "kind": self.page.kind,
+            "metadata": metadata,
+        }
         if self.lines is not None:
             new["lines"] = self.rows()
         return new
 
 
+class Dropped(NamedTuple):
+    """The result for a page that was not cleaned, since its ``kind`` is none of
+    ``CleanOptions.kinds``."""
+
+    kind: str
+
+    @property
+    def reason(self) -> str:
+        """Why the page was dropped."""
+        return f"of another kind: {self.kind}"
+
+
 def clean_many(
     contents: Sequence[Content], options: CleanOptions, repetition: Repetition | None = None
-) -> list[Cleaned | str]:
+) -> list[Cleaned | Dropped | str]:
     """Clean pages. A page that cannot be read or cleaned gives the reason, a short str.
 
-    With ``repetition``, lines that are on many pages of their site are less likely to be body.
+    With ``repetition``, lines that are on many pages of their site are less likely to be kept.
 
     Raises ModelError or OSError if the model cannot be used, MissingLibraryError for HTML if
     turbohtml is not installed.
     """
     model = load_model(options)
     contents = [content._replace(data=_without_surrogates(content.data)) for content in contents]
-    answers: list[Cleaned | str] = [""] * len(contents)
+    answers: list[Cleaned | Dropped | str] = [""] * len(contents)
     texts: dict[int, str] = {}
     pages: dict[int, tuple[str | bytes, str | None]] = {}
     for i, content in enumerate(contents):
@@ -158,13 +178,28 @@ def text_of(content: Content, options: CleanOptions) -> str:
         return ""
 
 
-def count(answers: Sequence[Cleaned | str]) -> Counter[str]:
-    """Total numbers for some pages: ``pages`` that were cleaned, ``errors``, ``lines/LABEL`` for
-    each label, ``characters`` of all lines, and ``characters/kept`` of the kept lines."""
+def count(answers: Sequence[Cleaned | Dropped | str]) -> Counter[str]:
+    """Total numbers for some pages: ``pages`` that were cleaned, ``errors``, ``kind/KIND`` for the
+    kind of each page, ``dropped/KIND`` for those that were dropped because of it; of the cleaned
+    pages ``lines/LABEL`` for each label, ``characters`` of all lines, and ``characters/kept`` of
+    the kept lines."""
     counts: Counter[str] = Counter()
     for answer in answers:
-        counts.update({"errors": 1} if isinstance(answer, str) else answer.counts)
+        if isinstance(answer, str):
+            counts["errors"] += 1
+        elif isinstance(answer, Dropped):
+            counts.update({f"kind/{answer.kind}": 1, f"dropped/{answer.kind}": 1})
+        else:
+            counts.update(answer.counts)
     return counts
+
+
+def of_other_kinds(counts: Mapping[str, int]) -> str:
+    """The pages that were dropped because of their kind, for people: "12 pages of another kind: 8
+    listing, 4 other"; "" if there are none."""
+    dropped = {kind: counts.get(f"dropped/{kind}", 0) for kind in KINDS}
+    named = ", ".join([f"{number:,} {kind}" for kind, number in dropped.items() if number])
+    return f"{plural(sum(dropped.values()), 'page')} of another kind: {named}" if named else ""
 
 
 def clean_record(fields: Mapping[str, Any], page: Cleaned, options: CleanOptions) -> dict[str, Any]:
@@ -195,7 +230,9 @@ def _without_surrogates(data: str | bytes | None) -> str | bytes | None:
 
 def _cleaned(
     page: Page, content: Content, options: CleanOptions, repetition: Repetition | None
-) -> Cleaned:
+) -> Cleaned | Dropped:
+    if page.kind not in options.kinds:
+        return Dropped(page.kind)
     if repetition is not None:
         repetition.weigh(page, content.site)
     if options.format == "text":
@@ -210,6 +247,7 @@ def _cleaned(
     kept = page.kept(keep=options.keep, threshold=options.threshold)
     counts = {
         "pages": 1,
+        f"kind/{page.kind}": 1,
         "characters": int(size.sum()),
         "characters/kept": int(size[kept].sum()),
     }

@@ -21,9 +21,9 @@ from datatrove.pipeline.writers.disk_base import DiskWriter
 from datatrove.utils.batching import batched
 from datatrove.utils.typeshelper import StatHints
 
-from clutter.cleaning import Content, clean_many, count
+from clutter.cleaning import Cleaned, Content, Dropped, clean_many, count
 from clutter.options import CleanOptions
-from clutter.page import KEPT, THRESHOLD
+from clutter.page import KEPT, KINDS, THRESHOLD
 
 BATCH_DOCUMENTS = 64
 """Number of documents that are cleaned together."""
@@ -32,20 +32,22 @@ BATCH_DOCUMENTS = 64
 class CleanPages(PipelineStep):  # type: ignore[misc]  # datatrove has no types
     """Replace each document's text by the clean article.
 
-    ``html`` says whether the text is HTML; this only matters if something in it looks like a
-    tag. The other settings are those of ``clutter.options.CleanOptions``. New metadata: ``title``
-    (the page's headline, or None), ``metadata`` (a dict of what the page says of itself: title,
-    author, date, language, site_name, url) and, if ``lines`` is set, ``lines``: every line with its
-    label and confidence. Existing metadata with one of these names, or ``text`` or ``error``, is
-    renamed to ``original_NAME``, as in the tables and records that ``clutter`` writes. Existing
-    metadata ``url`` is the address that the page was loaded from.
+    ``html`` says whether the text is HTML; this only matters if something in it looks like a tag.
+    The other settings are those of ``clutter.options.CleanOptions``. New metadata: ``title`` (the
+    page's headline, or None), ``kind``, ``metadata`` (a dict of what the page says of itself:
+    title, author, date, language, site_name, url) and, if ``lines`` is set, ``lines``: every line
+    with its label and confidence. Existing metadata with one of these names, or ``text`` or
+    ``error``, is renamed to ``original_NAME``, as in the tables and records that ``clutter``
+    writes. Existing metadata ``url`` is the address that the page was loaded from.
 
-    Documents without text are dropped, as by datatrove's extractors: those that cannot be
-    cleaned, and those of which nothing is kept. The ``exclusion_writer`` gets them unchanged,
-    with ``filter_reason`` in their metadata, as from datatrove's filters.
+    Documents without text are dropped, as by datatrove's extractors: those that cannot be cleaned,
+    and those of which nothing is kept. So are pages of other kinds than ``kinds``. The
+    ``exclusion_writer`` gets them unchanged, with ``filter_reason`` in their metadata, as from
+    datatrove's filters.
 
-    The stats hold the numbers of ``clutter.cleaning.count`` for each document (``errors``: it
-    could not be cleaned), and ``empty`` for documents of which nothing is kept.
+    The stats hold the numbers of ``clutter.cleaning.count`` for each document (``errors``: it could
+    not be cleaned; ``dropped/KIND``: it is of another kind), and ``empty`` for documents of which
+    nothing is kept.
 
     Raises CleaningError for invalid settings; while it runs, what ``clean_many`` raises.
     """
@@ -59,6 +61,7 @@ class CleanPages(PipelineStep):  # type: ignore[misc]  # datatrove has no types
         html: bool = True,
         model: str | None = None,
         keep: Sequence[str] = KEPT,
+        kinds: Sequence[str] = KINDS,
         threshold: float = THRESHOLD,
         format: str = "text",
         lines: bool = False,
@@ -68,6 +71,7 @@ class CleanPages(PipelineStep):  # type: ignore[misc]  # datatrove has no types
         self.options = CleanOptions(
             model=model,
             keep=tuple(keep),
+            kinds=tuple(kinds),
             threshold=threshold,
             format=format,
             lines=lines,
@@ -110,8 +114,8 @@ class CleanPages(PipelineStep):  # type: ignore[misc]  # datatrove has no types
         for document, page in zip(documents, pages, strict=True):
             for key, value in count([page]).items():
                 self.stat_update(key, value=value)
-            if isinstance(page, str):
-                reasons.append(page)
+            if not isinstance(page, Cleaned):
+                reasons.append(page.reason if isinstance(page, Dropped) else page)
             elif not page.text:
                 self.stat_update("empty")
                 reasons.append("nothing is kept")

@@ -103,15 +103,14 @@ def _opened(path: str | os.PathLike[str], shown: str | os.PathLike[str]) -> Bina
 def move(source: str | os.PathLike[str], target: str | os.PathLike[str]) -> None:
     """Give a complete file its final name, also if that is on another disk. What is there is
     replaced; if it is a link, what it points to. Raises OSError."""
-    real = os.path.realpath(target)
-    is_special = os.path.exists(real) and not os.path.isfile(real)  # replacing() writes to those
+    is_special = os.path.exists(target) and not os.path.isfile(target)  # replacing() writes to it
     try:
         if not is_special:
-            os.replace(source, real)
+            os.replace(source, os.path.realpath(target))
             return
     except OSError as error:
         if error.errno != errno.EXDEV:
             raise
-    with open(source, "rb") as file, replacing(real) as copy:
+    with open(source, "rb") as file, replacing(target) as copy:
         shutil.copyfileobj(file, copy)
     os.unlink(source)

@@ -21,16 +21,17 @@ import numpy as np
 from clutter import features
 from clutter.errors import LabelledError
 from clutter.files import files_below, replacing
-from clutter.page import LABELS, Page, unknown_label
+from clutter.page import KINDS, LABELS, Page, unknown
 from clutter.text import LINE_BREAK, site_of, utf8
 
 UNLABELLED = "?"
-"""The label of a line that nobody has labelled yet; it is not trained on."""
+"""The label of a line that nobody has labelled yet, or the kind of such a page; it is not trained
+on."""
 
 DOUBT = 0.8
-"""Guesses with a lower confidence are marked, for a person to check. On pages of sites that
-were not in the training data, this marks a quarter of the lines and four of five wrong
-guesses."""
+"""Guesses of labels and kinds with a lower confidence are marked, for a person to check. On pages
+of sites that were not in the training data, this marks a quarter of the lines and four of five
+wrong guesses."""
 
 _KNOWN = (*LABELS, UNLABELLED)
 _GUESS = re.compile(r"(\w+)\?(0(?:\.\d+)?|1(?:\.0+)?)")
@@ -52,8 +53,9 @@ class LabelledPage:
     lines of the page, including blank ones, without line breaks. ``labels`` has one entry
     per line: one of ``clutter.LABELS``, "?" for unlabelled, "" for a blank line. Lines
     marked as doubtful are unlabelled until a person has decided; for these, ``guesses``
-    maps the index in ``lines`` to the model's guess and its confidence. ``first`` is the
-    1-based number of the page's first line in its file.
+    maps the index in ``lines`` to the model's guess and its confidence. ``main`` is empty, or has
+    one entry per line: 1 if a reference text says that it is main content, 0 if not, -1 if
+    nothing is known. ``first`` is the 1-based number of the page's first line in its file.
     """
 
     name: str
@@ -61,6 +63,7 @@ class LabelledPage:
     lines: tuple[str, ...]
     labels: tuple[str, ...]
     guesses: dict[int, tuple[str, float]] = field(default_factory=dict)
+    main: tuple[int, ...] = ()
     first: int = field(default=1, compare=False)
 
     @property
@@ -72,6 +75,13 @@ class LabelledPage:
     def lang(self) -> str:
         """The head's language code, or "und" (undetermined)."""
         return self.head.get("lang") or "und"
+
+    @property
+    def kind(self) -> str:
+        """The head's kind of page, one of ``clutter.KINDS``, or "" if it is not known, or still
+        marked as doubtful."""
+        kind = self.head.get("kind", "")
+        return kind if kind in KINDS else ""
 
     @property
     def site(self) -> str:
@@ -151,6 +161,8 @@ def parse(text: str, name: str) -> LabelledPage:
             problems.append(f"{name}:{number}: a second head line {match[1]!r}")
         else:
             head[match[1]] = match[2].strip()
+            if match[1] == "kind" and not _is_kind(head["kind"]):
+                problems.append(f"{name}:{number}: {_unknown('kind', head['kind'], KINDS)}")
     cells = [row.partition("\t") for row in rows]
     has_text = _filled([cell[2] for cell in cells])
     lines: list[str] = []
@@ -169,7 +181,7 @@ def parse(text: str, name: str) -> LabelledPage:
         elif not tab:
             problems.append(f"{name}:{i + 1}: no tab between label and text")
         elif label not in _KNOWN:
-            problems.append(f"{name}:{i + 1}: {unknown_label(label)}, ? (unlabelled)")
+            problems.append(f"{name}:{i + 1}: {_unknown('label', label, LABELS)}")
         elif not has_text[i]:
             problems.append(f"{name}:{i + 1}: no text behind the label {label!r}")
         lines.append(line)
@@ -178,15 +190,15 @@ def parse(text: str, name: str) -> LabelledPage:
         problems.append(f"{name}:{len(rows) + 1}: the page has no lines")
     if problems:
         raise LabelledError(problems)
-    return LabelledPage(name, head, tuple(lines), tuple(labels), guesses, start + 1)
+    return LabelledPage(name, head, tuple(lines), tuple(labels), guesses, first=start + 1)
 
 
 def format_page(page: LabelledPage) -> str:
     """The text of the labelled file of a page: ``parse`` gives the same page back.
 
     Raises ValueError for a page that the format cannot hold: a line or head value with a
-    line break in it, an unknown label, a label on a blank line, a head value that begins
-    or ends with a space.
+    line break in it, an unknown label or kind, a label on a blank line, a head value that
+    begins or ends with a space.
     """
     rows = []
     for key, value in page.head.items():
@@ -194,6 +206,8 @@ def format_page(page: LabelledPage) -> str:
         is_same = match is not None and (match[1], match[2].strip()) == (key, value)
         if not is_same or LINE_BREAK.search(value):
             raise ValueError(f"{page.name}: invalid head line: {key!r}: {value!r}")
+        if key == "kind" and not _is_kind(value):
+            raise ValueError(f"{page.name}: {_unknown('kind', value, KINDS)}")
         rows.append(f"# {key}: {value}".rstrip())
     if LINE_BREAK.search("".join(page.lines)):
         raise ValueError(f"{page.name}: a line holds a line break")
@@ -203,11 +217,11 @@ def format_page(page: LabelledPage) -> str:
         if labels[i] != UNLABELLED:
             raise ValueError(f"{page.name}: a guess, but the line has the label {labels[i]!r}")
         if label not in LABELS:
-            raise ValueError(f"{page.name}: {unknown_label(label)}")
+            raise ValueError(f"{page.name}: {unknown('label', label, LABELS)}")
         labels[i] = f"{label}?{confidence:.2f}"
     for i, (label, line, is_filled) in enumerate(zip(labels, page.lines, filled, strict=True)):
         if is_filled and i not in page.guesses and label not in _KNOWN:
-            raise ValueError(f"{page.name}: {unknown_label(label)}, ? (unlabelled)")
+            raise ValueError(f"{page.name}: {_unknown('label', label, LABELS)}")
         if label and not is_filled:
             raise ValueError(f"{page.name}: label {label!r} on a blank line")
         rows.append(f"{label}\t{line}" if is_filled else line)
@@ -225,10 +239,10 @@ def write(page: LabelledPage, path: str | os.PathLike[str]) -> None:
 
 
 def from_page(page: Page, name: str, head: Mapping[str, str] | None = None) -> LabelledPage:
-    """A labelled page with the model's labels, for a person to correct.
+    """A labelled page with the model's labels and kind, for a person to correct.
 
     ``html`` in ``head`` is a path; characters that no head line can hold are escaped in it. All
-    lines of ``page.text`` are kept, including blank ones. Lines with a confidence below
+    lines of ``page.text`` are kept, including blank ones. A kind and lines with a confidence below
     0.8, and always the least certain line of the page, are marked as doubtful; they are
     unlabelled until a person has decided (after the uncertainty sampling of Lewis and
     Gale, 1994).
@@ -243,7 +257,14 @@ def from_page(page: Page, name: str, head: Mapping[str, str] | None = None) -> L
             labels[line.number - 1] = UNLABELLED
             guesses[line.number - 1] = (line.label, round(line.confidence, 2))
     escaped = {k: path_for_head(v) if k == "html" else v for k, v in (head or {}).items()}
+    escaped["kind"] = marked_kind(page)
     return LabelledPage(name, escaped, tuple(lines), tuple(labels), guesses)
+
+
+def marked_kind(page: Page) -> str:
+    """The kind of a page, with its confidence if the model is not sure of it: article?0.55."""
+    sure = page.kind_confidence >= DOUBT
+    return page.kind if sure else f"{page.kind}?{page.kind_confidence:.2f}"
 
 
 def path_for_head(path: str) -> str:
@@ -272,18 +293,30 @@ def path_from_head(value: str) -> str:
 
 def unfinished(pages: Sequence[LabelledPage]) -> list[str]:
     """What is left to label, one message per page: for pages without any label, and pages with
-    guesses still marked as doubtful. Lines with only "?" do not count: they were left
+    guesses still marked as doubtful. Lines and kinds with only "?" do not count: they were left
     unlabelled on purpose."""
     left = []
     for page in pages:
         lines = sum(label != "" for label in page.labels)
         if not any(label in LABELS for label in page.labels):
             left.append(f"{page.name}: not labelled yet")
-        elif page.guesses:
-            left.append(
-                f"{page.name}: {len(page.guesses)} of {lines} lines still marked as doubtful"
-            )
+            continue
+        doubtful = [f"{len(page.guesses)} of {lines} lines"] if page.guesses else []
+        if _GUESS.fullmatch(page.head.get("kind", "")):
+            doubtful.append("the kind")
+        if doubtful:
+            left.append(f"{page.name}: {' and '.join(doubtful)} still marked as doubtful")
     return left
+
+
+def _is_kind(value: str) -> bool:
+    """Whether this may stand in a head line as the kind of a page: a kind, a guess, or nothing."""
+    guess = _GUESS.fullmatch(value)
+    return (value if guess is None else guess[1]) in (*KINDS, UNLABELLED, "")
+
+
+def _unknown(what: str, name: str, known: Sequence[str]) -> str:
+    return f"{unknown(what, name, known)}, ? (unlabelled)"
 
 
 def _filled(lines: Sequence[str]) -> list[bool]:

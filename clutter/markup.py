@@ -26,29 +26,58 @@ COUNTED = ("link share", "links", "link is all", "bold share", "depth",
            "characters of grandparent", "link share of grandparent",
            "lines of grandparent")  # fmt: skip
 
-MARKUP_FEATURE_NAMES = [*COUNTED, *(f"in {tag}" for tag in INSIDE)]
+NAMED = {
+    "comment": "comment comments commenter commenters commentlist discussion disqus replies reply",
+    "terms": "conditions disclaimer guidelines rule rules terms",
+    "dialog": "dialog lightbox modal overlay popover popup",
+    "newsletter": "newsletter newsletters signup subscribe subscription",
+    "related": "recommend recommendation recommendations recommended related",
+    "cookie": "ccpa consent cookie cookies gdpr",
+    "share": "share sharing social",
+    "sidebar": "sidebar widget widgets",
+    "footer": "footer",
+    "menu": "menu menus nav navbar navigation",
+}
+"""For each of these kinds of containers, a feature says whether a line is inside a block (not body
+or html) with one of these words in its class or id."""
+
+MARKUP_FEATURE_NAMES = [
+    *COUNTED,
+    *(f"in {tag}" for tag in INSIDE),
+    "hidden",
+    *(f"named {name}" for name in NAMED),
+]
 N_MARKUP_FEATURES = len(MARKUP_FEATURE_NAMES)
 
 
 @dataclass(frozen=True)
 class Markup:
-    """What the markup says about lines: ``features`` (lines, N_MARKUP_FEATURES), and ``hashes`` of
-    the tags and names on each line's path. Line i has ``hashes[first[i]:first[i + 1]]``."""
+    """What the markup says about lines: ``features`` (lines, N_MARKUP_FEATURES); ``hashes`` of the
+    tags and names on each line's path: line i has ``hashes[first[i]:first[i + 1]]``; ``group``
+    (lines,): lines of a page in elements of the same tags and classes have the same number, any
+    one from 0 on, and a line of which nothing is known has a number of its own; ``unit`` (lines,):
+    lines with the same number above 0 belong to one code block or one data table."""
 
     features: Floats
     hashes: Ints
     first: Ints
+    group: Ints
+    unit: Ints
 
     def take(self, lines: Ints) -> Markup:
         """The markup of the lines with these indices, in this order."""
         counts = np.diff(self.first)[lines]
         first = np.concatenate(([0], np.cumsum(counts)))
-        return Markup(self.features[lines], self.hashes[runs(self.first[lines], counts)], first)
+        hashes = self.hashes[runs(self.first[lines], counts)]
+        return Markup(self.features[lines], hashes, first, self.group[lines], self.unit[lines])
 
 
 def without_hashes(features: Floats) -> Markup:
-    """Markup with these features (lines, N_MARKUP_FEATURES) and no hashes."""
-    return Markup(features, np.zeros(0, np.int64), np.zeros(len(features) + 1, np.int64))
+    """Markup with these features (lines, N_MARKUP_FEATURES), no hashes, and no groups or units of
+    several lines."""
+    count = len(features)
+    no_hashes, none = np.zeros(0, np.int64), np.zeros(count + 1, np.int64)
+    return Markup(features, no_hashes, none, np.arange(count), none[:count])
 
 
 def runs(starts: Ints, counts: Ints) -> Ints:
@@ -59,11 +88,21 @@ def runs(starts: Ints, counts: Ints) -> Ints:
 
 
 def joined(parts: list[Markup]) -> Markup:
-    """The markup of several pages' lines, one after another."""
+    """The markup of several pages' lines, one after another. The groups and units of each page
+    get numbers above those of the pages before it."""
     starts = np.cumsum([0] + [part.hashes.size for part in parts])
     first = [part.first[1:] + start for part, start in zip(parts, starts, strict=False)]
+    groups = np.cumsum([0] + [part.group.max(initial=-1) + 1 for part in parts])
+    group = [part.group + start for part, start in zip(parts, groups, strict=False)]
+    units = np.cumsum([0] + [part.unit.max(initial=0) for part in parts])
+    unit = [
+        np.where(part.unit > 0, part.unit + before, 0)
+        for part, before in zip(parts, units, strict=False)
+    ]
     return Markup(
         np.concatenate([part.features for part in parts]),
         np.concatenate([part.hashes for part in parts]),
         np.concatenate([[0], *first]),
+        np.concatenate(group),
+        np.concatenate(unit),
     )

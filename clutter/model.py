@@ -20,10 +20,11 @@ from numpy.typing import NDArray
 
 from clutter import features
 from clutter.errors import ClutterError, EncodingError, HtmlError
-from clutter.features import Features, Floats
-from clutter.markup import Markup, joined
+from clutter.features import Features, Floats, Ints
+from clutter.markup import MARKUP_FEATURE_NAMES, Markup, joined
 from clutter.network import (
     Layout,
+    Outputs,
     Weights,
     forward,
     network_input,
@@ -31,7 +32,7 @@ from clutter.network import (
     sum_markup_vectors,
     sum_ngram_vectors,
 )
-from clutter.page import LABELS, Page
+from clutter.page import ARTICLE, KINDS, LABELS, Page
 from clutter.storage import Content, read_model_file, shipped_model_file, write_model_file
 from clutter.threads import one_thread
 
@@ -48,6 +49,12 @@ NETWORK_CHARACTERS = 65536
 
 BATCH_CHARACTERS = 1 << 17
 """Number of characters that ``label_many`` takes together."""
+
+MAYBE_ARTICLE = 0.1
+"""From this probability of the kind article on, a page counts as one when its main content is
+found. Chosen on dev sites: the highest value that costs articles nothing."""
+
+_IN_PRE = MARKUP_FEATURE_NAMES.index("in pre")
 
 _reading_html = threading.Lock()
 """Held while a network for HTML is read, so that threads that share a model read it once."""
@@ -230,34 +237,60 @@ class Model:
                     for page_markup, (a, b) in zip(markup, bounds, strict=True)
                 ]
             )
+        sections = lines.sections.size - 1
         probabilities = np.empty((lines.start.size, len(self.labels)), np.float32)
+        main = np.empty(lines.start.size, np.float32)
+        kinds = np.empty((sections, len(KINDS)), np.float32)
         # sections go together up to a size where the arrays still fit in the cache
         total_size = np.cumsum(lines.end - lines.start + 64)[lines.sections[1:] - 1]
         first = 0
-        while first < lines.sections.size - 1:
+        while first < sections:
             size_before = total_size[first - 1] if first else 0
             stop = int(np.searchsorted(total_size, size_before + NETWORK_CHARACTERS)) + 1
-            stop = min(max(stop, first + 1), lines.sections.size - 1)
+            stop = min(max(stop, first + 1), sections)
             a, b = lines.sections[first], lines.sections[stop]
             part = None if line_markup is None else line_markup.take(np.arange(a, b))
-            probabilities[a:b] = self._probabilities(lines.part(first, stop), part)
+            outputs = self._outputs(lines.part(first, stop), part)
+            probabilities[a:b], main[a:b], kinds[first:stop] = outputs
             first = stop
+        if line_markup is not None:
+            size = lines.end - lines.start
+            page = np.repeat(np.arange(len(texts)), np.diff(pages.first))
+            for answers in (probabilities, main[:, None]):
+                decide_together(answers, line_markup.unit, size)
+                look_around(answers, line_markup, page)
         for i, text in enumerate(texts):
             a, b = pages.first[i], pages.first[i + 1]
             offset = pages.offset[i]
+            page_kinds = _kinds_of_page(kinds, lines.sections, a, b)
             yield Page(  # copies: a page must not keep its whole batch in memory
                 text,
                 pages.number[a:b].copy(),
                 lines.start[a:b] - offset,
                 lines.end[a:b] - offset,
                 probabilities[a:b].copy(),
+                _main_content(main[a:b], probabilities[a:b], page_kinds),
+                page_kinds,
+                unit=None if line_markup is None else line_markup.unit[a:b].copy(),
             )
 
-    def _probabilities(self, lines: features.Lines, markup: Markup | None) -> Floats:
-        """Probabilities (lines, labels) of the labels of these lines."""
+    def page_summaries(self, text: str, markup: Markup | None = None) -> Floats:
+        """What the layer for the kinds of pages reads, for each section of a text: (sections,
+        inputs). ``markup`` is that of its lines, including blank lines. For training."""
+        pages = features.split([text])
+        line_features = features.features(pages.lines)
+        part = None if markup is None else markup.take(pages.number - 1)
+        tape: list[tuple[Floats, ...]] = []
+        layout = Layout(line_features.sections, None if part is None else part.group)
+        with one_thread():
+            forward(self.weights, self._input(line_features, part), layout, tape)
+        return tape[-1][2]
+
+    def _outputs(self, lines: features.Lines, markup: Markup | None) -> Outputs:
+        """What the network says of these lines and their sections."""
         line_features = features.features(lines)
         x = self._input(line_features, markup)
-        layout = Layout(line_features.sections)
+        layout = Layout(line_features.sections, None if markup is None else markup.group)
         with one_thread():
             return forward(self.weights, x, layout)
 
@@ -279,7 +312,7 @@ class Model:
 
     @staticmethod
     def load(path: str | os.PathLike[str]) -> Model:
-        """Read a model file. Also reads the two files of a model of version 0.1.0.
+        """Read a model file.
 
         Raises ModelError if the file is not a clutter model, is damaged, or has another
         version of the format; OSError if it cannot be read.
@@ -306,6 +339,65 @@ class Model:
             (arrays.pop(name), arrays.pop(f"{name}_scale")) for name in ("ngrams", "marks")
         )
         return Model(*ngrams, *markup, arrays, metadata)
+
+
+def _kinds_of_page(kinds: Floats, sections: Ints, a: int, b: int) -> Floats:
+    """The probabilities of the kinds (kinds,) of the page that has the lines ``a:b``, from those of
+    all sections (sections, kinds): the mean over its sections, weighted by their lines. A page
+    without lines is of the kind other."""
+    first, stop = np.searchsorted(sections, [a, b])
+    if first == stop:
+        none: Floats = np.zeros(len(KINDS), np.float32)
+        none[KINDS.index("other")] = 1
+        return none
+    sizes = np.diff(sections[first : stop + 1])
+    mean: Floats = np.average(kinds[first:stop], axis=0, weights=sizes).astype(np.float32)
+    return mean
+
+
+def _main_content(main: Floats, probabilities: Floats, kinds: Floats) -> Floats:
+    """The probability of each line that it is main content (lines,). If the page may be an article,
+    that is the probability of its title and body: the labels know articles better."""
+    columns = [LABELS.index(label) for label in ARTICLE]
+    is_article = np.minimum(kinds[KINDS.index("article")] / np.float32(MAYBE_ARTICLE), 1)
+    whole: Floats = is_article * probabilities[:, columns].sum(axis=1) + (1 - is_article) * main
+    return whole
+
+
+def decide_together(probabilities: NDArray[np.float32], unit: Ints, size: Ints) -> None:
+    """Give all lines of a unit the mean of their ``probabilities`` (lines, n), weighted by their
+    ``size`` (lines): code with a line missing is wrong, and so is a table. ``unit`` (lines) is
+    that of ``Markup``."""
+    rows = np.flatnonzero(unit)
+    if rows.size == 0:
+        return
+    _, number = np.unique(unit[rows], return_inverse=True)
+    weights = size[rows].astype(np.float64)
+    total = np.zeros((number.max() + 1, probabilities.shape[1]))
+    np.add.at(total, number, probabilities[rows] * weights[:, None])
+    probabilities[rows] = (total / np.bincount(number, weights)[:, None])[number]
+
+
+def look_around(probabilities: NDArray[np.float32], markup: Markup, page: Ints) -> None:
+    """Give each code block the mean of its ``probabilities`` (lines, n) and those of the lines
+    before and after it: the words of code say little. ``page`` (lines) is the number of each
+    line's page."""
+    is_code = markup.features[:, _IN_PRE] > 0
+    rows = np.flatnonzero(is_code & (markup.unit > 0))
+    if rows.size == 0:
+        return
+    _, first, number = np.unique(markup.unit[rows], return_index=True, return_inverse=True)
+    last = np.append(first[1:], rows.size) - 1  # units are numbered in the order of the lines
+    weight = np.zeros((first.size, 1))
+    around = np.zeros((first.size, probabilities.shape[1]))
+    for beside, line in ((rows[first] - 1, rows[first]), (rows[last] + 1, rows[last])):
+        there = (beside >= 0) & (beside < page.size)
+        there[there] = page[beside[there]] == page[line[there]]
+        around[there] += probabilities[beside[there]]
+        weight[there] += 1
+    own = probabilities[rows[first]]
+    mean = np.where(weight > 0, (own + around / np.maximum(weight, 1)) / 2, own)
+    probabilities[rows] = mean[number]
 
 
 @functools.cache

@@ -5,7 +5,10 @@ n-grams' learned vectors, its line features (features.py) and, for HTML, its mar
 Convolutions over the lines, at distances from 1 to 32, let a line see its neighbours (dilated
 convolutions after Yu and Koltun, 2016, arXiv:1511.07122, with residual sums after He et al.,
 2016, arXiv:1512.03385); running means from the page's top and from its end let it see the
-whole page. A softmax gives the probability of each label.
+whole page. With markup, means over the lines with the same path of elements let siblings, such
+as the items of a list, decide together. A softmax gives the probability of each label, a sigmoid
+that of being main content; a layer over the mean and the maximum of all lines gives the kind of the
+page.
 
 Sums of n-gram vectors, found by hash, are from fastText (Bojanowski et al., 2017,
 arXiv:1607.04606). Training uses the same functions; training/gradients.py computes their
@@ -14,28 +17,39 @@ gradients.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from clutter.features import N_LINE_FEATURES, Features, Floats, Ints
 from clutter.markup import N_MARKUP_FEATURES, Markup
+from clutter.page import KINDS, LABELS
 
 DILATIONS = (1, 2, 4, 8, 16, 32)
 """Distances, in lines, between a line and the neighbours that a convolution reads."""
 
-BLOCKS = (
+_BLOCKS = (
     ("conv", 0),
     ("conv", 1),
     ("conv", 2),
     ("mean", 0),
+    ("group", 0),
     ("conv", 3),
     ("conv", 4),
     ("conv", 5),
     ("mean", 1),
+    ("group", 1),
 )
-"""The residual blocks in order."""
+
+
+def blocks(has_markup: bool) -> list[tuple[str, int]]:
+    """The residual blocks in order: the kind and number of each. Only a network that reads markup
+    has the kind "group"."""
+    return [(kind, i) for kind, i in _BLOCKS if has_markup or kind != "group"]
+
 
 NGRAM_CHUNK = 32768
 """Number of characters whose n-grams are summed together: the arrays then fit in the cache."""
@@ -46,40 +60,60 @@ _PIECE = 64
 Weights = Mapping[str, Floats]
 
 
+class Outputs(NamedTuple):
+    """What the network says: for each line the probabilities of the labels (lines, labels) and
+    that it is main content (lines,); for each section the probabilities of the kinds of pages
+    (sections, kinds)."""
+
+    labels: Floats
+    main: Floats
+    kinds: Floats
+
+
 def weight_shapes(
-    ngram_size: int, markup_size: int, hidden: int, summary: int, labels: int
+    ngram_size: int, markup_size: int, hidden: int, summary: int
 ) -> dict[str, tuple[int, ...]]:
     """Name and shape of every array of a network except the tables of vectors.
 
     ``ngram_size`` is the size of an n-gram's vector, ``markup_size`` that of a markup hash's
     vector (0 in a network for text only), ``hidden`` that of a line's state, ``summary`` that of
-    the running means; ``labels`` is the number of labels.
+    the running means.
     """
     markup_inputs = markup_size + N_MARKUP_FEATURES + 1 if markup_size else 0
     shapes: dict[str, tuple[int, ...]] = {
         "in_w": (ngram_size + N_LINE_FEATURES + markup_inputs, hidden),
         "in_b": (hidden,),
-        "out_w": (hidden, labels),
-        "out_b": (labels,),
+        "out_w": (hidden, len(LABELS)),
+        "out_b": (len(LABELS),),
+        "main_w": (hidden, 1),
+        "main_b": (1,),
+        "kind_u": (hidden, summary),
+        "kind_c": (summary,),
+        "kind_w": (2 * summary, len(KINDS)),
+        "kind_b": (len(KINDS),),
     }
-    for kind, i in BLOCKS:
+    for kind, i in blocks(markup_size > 0):
+        name = f"{kind}{i}"
         if kind == "conv":
-            shapes |= {f"conv{i}_w": (3 * hidden, hidden), f"conv{i}_b": (hidden,)}
+            shapes |= {f"{name}_w": (3 * hidden, hidden), f"{name}_b": (hidden,)}
         else:
-            shapes |= {f"mean{i}_u": (hidden, summary), f"mean{i}_c": (summary,)}
-            shapes |= {f"mean{i}_w": (2 * summary, hidden), f"mean{i}_b": (hidden,)}
+            means = 2 if kind == "mean" else 1
+            shapes |= {f"{name}_u": (hidden, summary), f"{name}_c": (summary,)}
+            shapes |= {f"{name}_w": (means * summary, hidden), f"{name}_b": (hidden,)}
     return shapes
 
 
 class Layout:
     """The position of each line in its section, for the forward pass and its gradient.
 
-    ``sections`` (sections + 1) is that of ``features.Lines``.
+    ``sections`` (sections + 1) is that of ``features.Lines``, ``group`` (lines,) that of
+    ``markup.Markup``; without it, each line is a group of its own.
     """
 
-    def __init__(self, sections: Ints) -> None:
+    def __init__(self, sections: Ints, group: Ints | None = None) -> None:
         sizes = np.diff(sections)
         self.sections = sections
+        self.bounds = list(itertools.pairwise(sections.tolist()))
         self.section = np.repeat(np.arange(sizes.size), sizes)
         index = np.arange(self.section.size) - sections[self.section]
         left = sizes[self.section] - 1 - index
@@ -88,6 +122,14 @@ class Layout:
         # for each distance, the lines without a neighbour that far above or below
         self.top = {d: np.flatnonzero(index < d) for d in DILATIONS}
         self.bottom = {d: np.flatnonzero(left < d) for d in DILATIONS}
+        self.group: Ints | None = None
+        if group is not None and group.size:
+            # a group ends with its section
+            keys = self.section * (int(group.max()) + 1) + group
+            _, self.group, count = np.unique(keys, return_inverse=True, return_counts=True)
+            self.by_group = np.argsort(self.group, kind="stable")
+            self.group_first = np.cumsum(count) - count
+            self.group_size = count.astype(np.float32)[:, None]
 
 
 def neighbours(h: Floats, distance: int, layout: Layout) -> Floats:
@@ -106,15 +148,43 @@ def neighbours(h: Floats, distance: int, layout: Layout) -> Floats:
 def running_means(u: Floats, layout: Layout) -> Floats:
     """Mean over the lines from the section's top to each line, and mean from each line to the
     section's end. (lines, n) -> (lines, 2 * n)"""
-    # in double precision: earlier pages in the batch must not change the result
-    total = np.zeros((u.shape[0] + 1, u.shape[1]))
-    np.cumsum(u, axis=0, dtype=np.float64, out=total[1:])
-    begin = total[layout.sections][layout.section]
-    end = total[layout.sections[1:]][layout.section]
+    total = np.empty(u.shape)
+    for a, b in layout.bounds:  # other sections must not change the result
+        np.cumsum(u[a:b], axis=0, dtype=np.float64, out=total[a:b])
+    end = total[layout.sections[layout.section + 1] - 1]
     out = np.empty((u.shape[0], 2 * u.shape[1]), u.dtype)
-    out[:, : u.shape[1]] = (total[1:] - begin) / layout.before
-    out[:, u.shape[1] :] = (end - total[:-1]) / layout.after
+    out[:, : u.shape[1]] = total / layout.before
+    out[:, u.shape[1] :] = (end - total + u) / layout.after
     return out
+
+
+def product(h: Floats, weights: Floats, layout: Layout) -> Floats:
+    """``h @ weights``, section by section: (lines, n), (n, m) -> (lines, m).
+
+    The last bits of a matrix product depend on the number of its rows, and on some processors on
+    the place of a row among them. So in one product, a page would depend on the pages beside it.
+    """
+    out = np.empty((h.shape[0], weights.shape[1]), h.dtype)
+    for a, b in layout.bounds:
+        np.matmul(h[a:b], weights, out=out[a:b])
+    return out
+
+
+def group_means(u: Floats, layout: Layout) -> Floats:
+    """The mean over all lines of a line's group. (lines, n) -> (lines, n)"""
+    if layout.group is None:
+        return u
+    means: Floats = np.add.reduceat(u[layout.by_group], layout.group_first, axis=0)
+    means /= layout.group_size
+    return means[layout.group]
+
+
+def page_summary(u: Floats, layout: Layout) -> Floats:
+    """The mean and the maximum over the lines of each section. (lines, n) -> (sections, 2 * n)"""
+    first = layout.sections[:-1]
+    size = np.diff(layout.sections)[:, None].astype(u.dtype)
+    mean = np.add.reduceat(u, first, axis=0) / size
+    return np.concatenate((mean, np.maximum.reduceat(u, first, axis=0)), axis=1)
 
 
 def network_input(
@@ -148,32 +218,33 @@ def forward(
     layout: Layout,
     tape: list[tuple[Floats, ...]] | None = None,
     dropout: tuple[Floats, Floats] | None = None,
-) -> Floats:
-    """Probabilities (lines, labels) for the input ``x`` from ``network_input``.
+) -> Outputs:
+    """What the network says for the input ``x`` from ``network_input``.
 
     For training: ``tape`` collects the inputs and outputs of each layer; ``dropout`` are two
     masks, one for the first state and one for the last.
     """
-    h = x @ weights["in_w"][: x.shape[1]]
+    h = product(x, weights["in_w"][: x.shape[1]], layout)
     h += weights["in_b"]
     np.maximum(h, 0, out=h)
     if dropout is not None:
         h *= dropout[0]
     if tape is not None:
         tape.append((x, h))
-    for kind, i in BLOCKS:
+    for kind, i in blocks("group0_w" in weights):
+        name = f"{kind}{i}"
         if kind == "conv":
             layer_input = neighbours(h, DILATIONS[i], layout)
-            update = layer_input @ weights[f"conv{i}_w"]
             record: tuple[Floats, ...] = (layer_input,)
         else:
-            summary = h @ weights[f"mean{i}_u"]
-            summary += weights[f"mean{i}_c"]
+            summary = product(h, weights[f"{name}_u"], layout)
+            summary += weights[f"{name}_c"]
             np.maximum(summary, 0, out=summary)
-            layer_input = running_means(summary, layout)
-            update = layer_input @ weights[f"mean{i}_w"]
+            means = running_means if kind == "mean" else group_means
+            layer_input = means(summary, layout)
             record = (layer_input, h, summary)
-        update += weights[f"{kind}{i}_b"]
+        update = product(layer_input, weights[f"{name}_w"], layout)
+        update += weights[f"{name}_b"]
         np.maximum(update, 0, out=update)
         if tape is None:
             h += update
@@ -182,13 +253,26 @@ def forward(
             h = h + update
     if dropout is not None:
         h = h * dropout[1]
+    # the sigmoid, in a form that cannot overflow
+    main = 0.5 + 0.5 * np.tanh(0.5 * (product(h, weights["main_w"], layout) + weights["main_b"]))
+    seen: Floats = np.maximum(product(h, weights["kind_u"], layout) + weights["kind_c"], 0)
+    of_page = page_summary(seen, layout)
+    of_kinds = (of_page[:, :, None] * weights["kind_w"]).sum(axis=1)  # as ``product``, for a row
     if tape is not None:
-        tape.append((h,))
-    z = h @ weights["out_w"]
-    z += weights["out_b"]
-    z -= z.max(axis=1, keepdims=True)
-    np.exp(z, out=z)
-    z /= z.sum(axis=1, keepdims=True)
+        tape.append((h, seen, of_page))
+    return Outputs(
+        _softmax(product(h, weights["out_w"], layout) + weights["out_b"]),
+        main[:, 0],
+        _softmax(of_kinds + weights["kind_b"]),
+    )
+
+
+def _softmax(z: Floats) -> Floats:
+    """Probabilities of scores, row by row. Changes ``z``."""
+    if z.size:
+        z -= z.max(axis=1, keepdims=True)
+        np.exp(z, out=z)
+        z /= z.sum(axis=1, keepdims=True)
     return z
 
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from clutter.errors import CleaningError
-from clutter.page import KEPT, LABELS, THRESHOLD, unknown_label
+from clutter.page import KEPT, KINDS, LABELS, MAIN, THRESHOLD, unknown
 from clutter.text import looks_like_html
 
 TEXT_FORMATS = ("text", "markdown")
@@ -28,8 +28,9 @@ class CleanOptions:
     """How pages are cleaned.
 
     ``model`` is a model file (None: the shipped model). ``keep``, ``threshold`` and ``format``
-    are those of ``HtmlPage.clean``. If ``lines`` is set, the result also has every line with
-    its label and confidence. ``text_field`` or ``html_field`` names the field of a record that
+    are those of ``HtmlPage.clean``. Pages of other kinds than ``kinds`` are dropped (default: all
+    kinds are kept). If ``lines`` is set, the result also has every line with its label and
+    confidence. ``text_field`` or ``html_field`` names the field of a record that
     holds its page; without either, it is ``html`` if the record has this field, else ``text``.
     ``encoding`` is the encoding of bytes (None: UTF-8 for plain text, declared or detected for
     HTML).
@@ -39,6 +40,7 @@ class CleanOptions:
 
     model: str | None = None
     keep: tuple[str, ...] = KEPT
+    kinds: tuple[str, ...] = KINDS
     threshold: float = THRESHOLD
     format: str = "text"
     lines: bool = False
@@ -48,9 +50,17 @@ class CleanOptions:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "keep", tuple(self.keep))
-        unknown = [label for label in self.keep if label not in LABELS]
-        if unknown:
-            raise CleaningError(f"keep: {unknown_label(unknown[0])}")
+        known = (*LABELS, MAIN)
+        for label in self.keep:
+            if label not in known:
+                raise CleaningError(f"keep: {unknown('label', label, known)}")
+        for kind in self.kinds:
+            if kind not in KINDS:
+                raise CleaningError(f"kinds: {unknown('kind', kind, KINDS)}")
+        # in one order: the same choice is the same setting
+        object.__setattr__(self, "kinds", tuple(kind for kind in KINDS if kind in self.kinds))
+        if not self.kinds:
+            raise CleaningError(f"kinds: name one or more of {', '.join(KINDS)}")
         if not 0 <= self.threshold <= 1:
             raise CleaningError(f"threshold: a number from 0 to 1, not {self.threshold}")
         if self.format not in TEXT_FORMATS:
@@ -88,7 +98,7 @@ class CleanOptions:
     @property
     def new_fields(self) -> tuple[str, ...]:
         """The fields that cleaning adds to a record."""
-        return ("text", "title", "metadata", *(["lines"] if self.lines else []))
+        return ("text", "title", "kind", "metadata", *(["lines"] if self.lines else []))
 
     def renamed_fields(self, names: Sequence[str]) -> dict[str, str]:
         """The new names for the fields that a record keeps, by their old names. ``names`` must not

@@ -1,8 +1,9 @@
 """The result for one page: its lines with their labels, and the clean text.
 
-A :class:`Page` keeps the input text and gives the label of every non-blank line and the
-model's confidence. No text is rewritten: a line has exactly the characters of the
-input, and the clean text consists of whole lines.
+A :class:`Page` keeps the input text and gives the label of every non-blank line, the model's
+confidence and the probability that the line is main content, and the kind of the page. No text is
+rewritten: a line has exactly the characters of the input, and the clean text consists of whole
+lines.
 """
 
 from __future__ import annotations
@@ -21,47 +22,83 @@ from clutter.text import web_address
 LABELS = ("body", "title", "meta", "nav", "comment", "ad", "teaser", "notice")
 """The labels of lines. README.md and labelled/README.md explain them."""
 
-KEPT = ("title", "body")
-"""The labels of the clean text by default."""
+KINDS = ("article", "forum", "product", "listing", "documentation", "service", "other")
+"""The kinds of pages. README.md and labelled/README.md explain them."""
+
+ARTICLE = ("title", "body")
+"""The labels of an article."""
+
+MAIN = "main"
+"""In place of a label: the lines that the page is there for, whatever their label."""
+
+KEPT = (MAIN,)
+"""What the clean text holds by default."""
 
 THRESHOLD = 0.5
 """A line is kept if the sum of the probabilities of the kept labels is at least this."""
 
 
-def unknown_label(label: str, known: Sequence[str] = LABELS) -> str:
-    """The message for an unknown label: it names the most similar label, and all labels."""
+REPEATED = 80
+"""A line of so many characters or more is kept once if the page repeats it: it is the same
+paragraph in another part of the page, such as a preview or a copy for printing."""
+
+
+FEEBLE, NEAR_BEST = 0.15, 0.6
+"""If no line of an article reaches the threshold, those with this share of the highest probability
+are kept, if that is at least ``FEEBLE``. Chosen on dev sites."""
+
+
+def unknown(what: str, name: str, known: Sequence[str]) -> str:
+    """The message for a name of a label or kind (``what``) that does not exist: it has the most
+    similar name, and all that there are."""
     import difflib  # only needed for this message
 
-    near = difflib.get_close_matches(label.strip().lower(), known, 1, 0.5)
+    near = difflib.get_close_matches(name.strip().lower(), known, 1, 0.5)
     hint = f" (did you mean {near[0]!r}?)" if near else ""
-    return f"unknown label {label[:40]!r}{hint}; there are {', '.join(known)}"
+    return f"unknown {what} {name[:40]!r}{hint}; there are {', '.join(known)}"
 
 
 def keeps(
     probabilities: NDArray[np.floating[Any]],
+    main: NDArray[np.floating[Any]],
     keep: Collection[str] = KEPT,
     threshold: float = THRESHOLD,
     labels: Sequence[str] = LABELS,
 ) -> NDArray[np.bool_]:
-    """Which lines to keep: bool, one entry for each row of ``probabilities`` (lines, labels).
+    """Which lines to keep: bool, one entry for each row of ``probabilities`` (lines, labels) and of
+    ``main`` (lines,), the probability of being main content.
 
-    A line is kept if the sum of the probabilities of the kept labels is at least the threshold.
+    A line is kept if the sum of the probabilities of the kept labels is at least the threshold,
+    or, with ``MAIN`` among ``keep``, if that of being main content is.
 
     Raises CleaningError for an unknown label or a threshold outside 0 to 1.
     """
-    if isinstance(keep, str):
-        keep = (keep,)
-    unknown = [label for label in keep if label not in labels]
-    if unknown:
-        raise CleaningError(f"unknown label {unknown[0]!r}; there are {', '.join(labels)}")
     if not 0 <= threshold <= 1:
         raise CleaningError(f"threshold: a number from 0 to 1, not {threshold}")
-    columns = [labels.index(label) for label in dict.fromkeys(keep)]
-    if not columns:
-        return np.zeros(len(probabilities), bool)
     # with threshold 1, rounding errors must not drop a line that is certain
-    kept: NDArray[np.bool_] = probabilities[:, columns].sum(axis=1) >= threshold - 1e-6
+    kept: NDArray[np.bool_] = _scores(probabilities, main, keep, labels) >= threshold - 1e-6
     return kept
+
+
+def _scores(
+    probabilities: NDArray[np.floating[Any]],
+    main: NDArray[np.floating[Any]],
+    keep: Collection[str],
+    labels: Sequence[str],
+) -> NDArray[np.floating[Any]]:
+    """What is compared with the threshold: one entry for each line; -1 if nothing is to be kept.
+    Raises CleaningError for an unknown label."""
+    if isinstance(keep, str):
+        keep = (keep,)
+    known = (*labels, MAIN)
+    for label in keep:
+        if label not in known:
+            raise CleaningError(unknown("label", label, known))
+    columns = [labels.index(label) for label in dict.fromkeys(keep) if label != MAIN]
+    scores = np.full(len(probabilities), -1, probabilities.dtype)
+    if columns:
+        scores = probabilities[:, columns].sum(axis=1)
+    return np.maximum(scores, main) if MAIN in keep else scores
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,12 +132,19 @@ class Page:
     """A labelled page.
 
     ``probabilities`` (lines, labels) float32 has a row for every non-blank line, which sums
-    to 1, and a column for every label in ``labels``. ``number``, ``start`` and ``end`` (int64,
-    one entry per non-blank line) are the line's 1-based number in ``text``, the position of
-    its first character, and the position after its last.
+    to 1, and a column for every label in ``labels``. ``main`` (lines,) float32 is the probability
+    of each line that the page is there for it. ``kinds`` (kinds,) float32 are the probabilities of
+    the kinds of pages in ``KINDS``. ``unit`` (lines,) is that of ``markup.Markup``, and
+    ``boilerplate`` (lines,) bool says which lines were found on many pages of their site.
+    ``number``, ``start`` and ``end`` (int64, one entry per
+    non-blank line) are the line's 1-based number in ``text``, the position of its first
+    character, and the position after its last.
     """
 
-    __slots__ = ("__dict__", "end", "labels", "number", "probabilities", "start", "text")
+    __slots__ = (
+        "__dict__", "boilerplate", "end", "kinds", "labels", "main", "number", "probabilities",
+        "start", "text", "unit",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -109,14 +153,21 @@ class Page:
         start: NDArray[np.int64],
         end: NDArray[np.int64],
         probabilities: NDArray[np.float32],
+        main: NDArray[np.float32],
+        kinds: NDArray[np.float32],
         labels: tuple[str, ...] = LABELS,
+        unit: NDArray[np.int64] | None = None,
     ) -> None:
         self.text = text
         self.number = number
         self.start = start
         self.end = end
         self.probabilities = probabilities
+        self.main = main
+        self.kinds = kinds
         self.labels = labels
+        self.unit = np.zeros(len(start), np.int64) if unit is None else unit
+        self.boilerplate = np.zeros(len(start), bool)
 
     def __repr__(self) -> str:
         return f"<Page of {len(self)} lines>"
@@ -144,6 +195,16 @@ class Page:
         ]
 
     @property
+    def kind(self) -> str:
+        """The kind of the page, one of ``KINDS``."""
+        return KINDS[int(self.kinds.argmax())]
+
+    @property
+    def kind_confidence(self) -> float:
+        """The probability of ``kind``, from 0 to 1."""
+        return float(self.kinds.max())
+
+    @property
     def title(self) -> str | None:
         """The article's headline: the first line with the label title, or None."""
         return next(iter(self._lines_of("title", 1)), None)
@@ -168,25 +229,41 @@ class Page:
         spans = zip(self.start[rows].tolist(), self.end[rows].tolist(), strict=True)
         return [self.text[start:end] for start, end in spans]
 
+    @property
+    def _is_article(self) -> bool:
+        return len(self) > 0 and self.kind == "article"
+
     def kept(
         self, *, keep: Collection[str] = KEPT, threshold: float = THRESHOLD
     ) -> NDArray[np.bool_]:
         """Which lines belong to the clean text: bool, one entry per non-blank line.
 
-        These are the lines that ``keeps`` selects, but a headline that the page repeats is kept
-        only once.
+        These are the lines that ``keeps`` selects, but what the page repeats is kept only once: a
+        headline, in upper or lower case, and a line of ``REPEATED`` characters or more. If that is
+        no line of an article, its best lines are kept, unless the threshold asks for certainty.
 
         Raises CleaningError for an unknown label or a threshold outside 0 to 1.
         """
-        kept = keeps(self.probabilities, keep, threshold, self.labels)
-        if "title" not in self.labels:
-            return kept
-        is_title = self.probabilities.argmax(axis=1) == self.labels.index("title")
-        headlines: set[str] = set()
-        for row in np.flatnonzero(kept & is_title).tolist():
-            text = " ".join(self.text[self.start[row] : self.end[row]].split()).casefold()
-            kept[row] = text not in headlines
-            headlines.add(text)
+        kept = keeps(self.probabilities, self.main, keep, threshold, self.labels)
+        is_asked_for = MAIN in keep or "body" in keep
+        if not kept.any() and is_asked_for and threshold <= THRESHOLD and self._is_article:
+            scores = _scores(self.probabilities, self.main, keep, self.labels)
+            scores = np.where(self.boilerplate, 0, scores)
+            if scores.max() >= FEEBLE:
+                kept = scores >= NEAR_BEST * scores.max()
+        is_title = np.zeros(len(self), bool)
+        if "title" in self.labels:
+            is_title = self.probabilities.argmax(axis=1) == self.labels.index("title")
+        size = self.end - self.start
+        # code or a table without one of its lines would be wrong
+        is_long = (size >= REPEATED) & (self.unit == 0)
+        seen: set[str] = set()
+        for row in np.flatnonzero(kept & (is_title | is_long)).tolist():
+            text = " ".join(self.text[self.start[row] : self.end[row]].split())
+            if is_title[row]:
+                text = text.casefold()
+            kept[row] = text not in seen
+            seen.add(text)
         return kept
 
     def clean(self, *, keep: Collection[str] = KEPT, threshold: float = THRESHOLD) -> str:

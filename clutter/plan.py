@@ -12,6 +12,8 @@ import fnmatch
 import functools
 import hashlib
 import os
+import sys
+import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -194,8 +196,17 @@ def _check_folder(output: str, paths: Sequence[str], suffix: str) -> None:
 
 def work_folder(output: str | os.PathLike[str], is_folder: bool) -> Path:
     """The folder of a run's unfinished work, on the disk of its output."""
-    real = Path(os.path.realpath(output))
+    real = real_place(output)
     return real / ".unfinished" if is_folder else real.with_name(real.name + ".unfinished")
+
+
+def real_place(output: str | os.PathLike[str]) -> Path:
+    """The path of an output without links. But a link to a device or a pipe is not followed: beside
+    a device, nothing can be written."""
+    if os.path.exists(output) and not (os.path.isfile(output) or os.path.isdir(output)):
+        folder, name = os.path.split(output)
+        return Path(os.path.realpath(folder), name)
+    return Path(os.path.realpath(output))
 
 
 def _leads_elsewhere(output: str) -> bool:
@@ -269,7 +280,7 @@ def identity(path: str | os.PathLike[str]) -> bytes:
     A file that exists is known by its device and its number there (inode): hard links, symbolic
     links and names in other case, on disks that take them for the same, all have these. A file
     that does not exist yet is known by its real path, in small letters where case makes no
-    difference.
+    difference, and in one Unicode form where the form makes none.
     """
     key = b""
     with contextlib.suppress(OSError):
@@ -281,6 +292,8 @@ def identity(path: str | os.PathLike[str]) -> bytes:
         folder, name = os.path.split(os.path.join(os.getcwd(), target))
         folder = _real_folder(folder)
         real = os.path.join(folder, name)
+        if _ignores_form(folder):
+            real = unicodedata.normalize("NFD", real)
         key = os.fsencode(real.casefold() if _ignores_case(folder) else real)
     return hashlib.blake2b(key, digest_size=8).digest()
 
@@ -318,3 +331,10 @@ def _ignores_case(folder: str) -> bool:
             folder, os.path.join(above, name.swapcase())
         )
     return False
+
+
+def _ignores_form(folder: str) -> bool:
+    """Whether a letter with an accent is the same on the disk of a folder, in one code point or in
+    two. That is so on disks of macOS, also on some that do not ignore case. It cannot be tried
+    without a file with such a name, so all disks that ignore case are taken for such disks."""
+    return sys.platform == "darwin" or _ignores_case(folder)

@@ -4,9 +4,9 @@ A sentence that is on many pages of one site is boilerplate, whatever it says: a
 each article, the description of a service, the label of a form. The method is template
 detection (Bar-Yossef and Rajagopalan, 2002, "Template detection via data mining"). A first
 pass over the crawl counts, for each site, how many pages each line is on. The second pass,
-which cleans, lowers the odds of ``body`` for lines that are on many pages. Lines are counted
-by 64-bit hashes, which are sorted on disk in parts (keys.py): the memory does not grow with
-the crawl. The counts of frequent lines remain in files, which all processes share.
+which cleans, lowers the odds of ``body`` and of main content for lines that are on many pages.
+Lines are counted by 64-bit hashes, which are sorted on disk in parts (keys.py): the memory does
+not grow with the crawl. The counts of frequent lines remain in files, which all processes share.
 
 Measured (tests/benchmarks/repetition.py) on 24 sites, with all pages in the counts: 1.32% of
 the characters are kept or dropped wrongly, without counts 1.72%; four sites are better, none
@@ -43,7 +43,7 @@ MIN_SHARE = 0.2
 but boilerplate is on many pages."""
 
 DROP = 2.0
-"""The logit of body is lowered by this for a line that is on enough pages."""
+"""The logits of body and of main content are lowered by this for a line that is on enough pages."""
 
 _CUT = 200
 """Only this many characters of a line, and its length, are hashed."""
@@ -112,12 +112,16 @@ class Repetition:
         return is_repeating
 
     def weigh(self, page: Page, site: str) -> None:
-        """Lower the odds of body for the ``repeating`` lines of a page; changes the page."""
-        rows = self.repeating(page, site)
+        """Lower the odds of body and of main content for the ``repeating`` lines of a page; changes
+        the page."""
+        rows = self.repeating(page, site) & (page.unit == 0)  # code and tables stay whole
         if rows.any():
+            page.boilerplate[rows] = True
             lowered = page.probabilities[rows]
             lowered[:, LABELS.index("body")] *= np.float32(np.exp(-DROP))
             page.probabilities[rows] = lowered / lowered.sum(axis=1, keepdims=True)
+            main = page.main[rows] * np.float32(np.exp(-DROP))
+            page.main[rows] = main / (main + 1 - page.main[rows])
 
 
 def load_repetition(folder: str) -> Repetition:

@@ -1,4 +1,4 @@
-"""The article of a page in one call, by the shipped model.
+"""The main content of a page in one call, by the shipped model.
 
 The package exports these functions; they are here because ``import clutter`` loads no numpy.
 """
@@ -13,7 +13,7 @@ from clutter.text import looks_like_html
 
 
 def clean(text: str, *, keep: Collection[str] = KEPT, threshold: float = THRESHOLD) -> str:
-    """The article of a page, found by the shipped model: of plain text, the same as
+    """The main content of a page, found by the shipped model: of plain text, the same as
     ``clutter.load().label(text).clean(keep=keep, threshold=threshold)``; a page that begins as
     HTML does is read by ``clean_html``.
     """
@@ -30,7 +30,7 @@ def clean_html(
     threshold: float = THRESHOLD,
     format: str = "text",
 ) -> str:
-    """The article of a page of HTML, found by the shipped model.
+    """The main content of a page of HTML, found by the shipped model.
 
     ``format`` is "text" or "markdown". For bytes, ``encoding`` is the encoding from the HTTP
     header. Raises the errors of ``Model.label_html`` and ``HtmlPage.clean``.

@@ -1,10 +1,10 @@
 """The model file: arrays and a header, checked before they are read.
 
 A model is one ``.safetensors`` file (never a pickle, which could run code). Its JSON header
-holds the settings, the labels and facts about the training. The network for HTML, if there is
-one, is in the same file: its arrays have the prefix ``html.``, and they are read when HTML is
-first labelled. A file that does not fit this version raises an error that says what is wrong,
-so it cannot give wrong results.
+holds the settings, the labels and kinds, and facts about the training. The network for HTML, if
+there is one, is in the same file: its arrays have the prefix ``html.``, and they are read when
+HTML is first labelled. A file that does not fit this version raises an error that says what is
+wrong, so it cannot give wrong results.
 
 The first 8 bytes are the length of the header (https://github.com/huggingface/safetensors).
 The header says where each array is, so the sizes are known before any memory is used, and each
@@ -13,7 +13,6 @@ network can be read alone.
 
 from __future__ import annotations
 
-import functools
 import json
 import os
 import stat
@@ -32,15 +31,12 @@ from clutter import features
 from clutter.errors import ModelError
 from clutter.features import N_LINE_FEATURES
 from clutter.markup import MARKUP_FEATURE_NAMES, MARKUP_HASH_BITS
-from clutter.network import BLOCKS, weight_shapes
-from clutter.page import LABELS
+from clutter.network import blocks, weight_shapes
+from clutter.page import KINDS, LABELS
 
-FORMAT_VERSION = 3
-"""Version of the model file that is written. Increase it with every change to the meaning of the
-arrays, so also with every change to what features.py computes."""
-
-TWO_FILES_VERSION = 2
-"""The version of 0.1.0, which is read too: the network for HTML is a second file beside it."""
+FORMAT_VERSION = 4
+"""Version of the model file. Increase it with every change to the meaning of the arrays, so also
+with every change to what features.py or the html package computes."""
 
 HTML_PREFIX = "html."
 """Before the names of the arrays of the network for HTML."""
@@ -78,6 +74,7 @@ def write_model_file(path: str | os.PathLike[str], text: Content, html: Content 
     header = {
         "format": FORMAT_VERSION,
         "labels": list(LABELS),
+        "kinds": list(KINDS),
         "features": _feature_settings(),
         "about": metadata,
     }
@@ -112,10 +109,7 @@ def read_model_file(
     html = model.html
     if html is None:
         model.file.close()
-        beside = _html_file_beside(path, model)
-        if beside is None:
-            return text, None
-        return text, functools.partial(_read_html_file, beside)
+        return text, None
 
     def read_html() -> Content:
         content = _read(model, html)
@@ -127,40 +121,17 @@ def read_model_file(
     return text, read_html
 
 
+def check_model_file(path: str | os.PathLike[str]) -> None:
+    """Check the header of a model file. Raises ModelError if it is not a model, OSError if it
+    cannot be read."""
+    _open(path).file.close()
+
+
 def shipped_model_file() -> Path:
     """The file of the shipped model: in the installed package, or in the repository next to it."""
     here = Path(__file__).resolve().parent
     inside = here / "models" / "default.safetensors"
     return inside if inside.exists() else here.parent / "models" / "default.safetensors"
-
-
-def files_of_model(path: str | os.PathLike[str]) -> list[Path]:
-    """The files of a model: its file, and for a model of 0.1.0 also the network for HTML beside it,
-    if it is there. Raises ModelError if the file is not a model, OSError if it cannot be read."""
-    model = _open(path)
-    model.file.close()
-    beside = _html_file_beside(path, model)
-    return [Path(path), *([] if beside is None else [beside])]
-
-
-def _html_file_beside(path: str | os.PathLike[str], model: _ModelFile) -> Path | None:
-    """The second file of a model of 0.1.0: the network for HTML. None if there is none."""
-    if model.version != TWO_FILES_VERSION:
-        return None
-    file = Path(path)
-    beside = file.with_name(file.name.removesuffix(".safetensors") + ".html.safetensors")
-    return beside if beside.exists() else None
-
-
-def _read_html_file(path: Path) -> Content:
-    model = _open(path)
-    with model.file:
-        if model.version != TWO_FILES_VERSION:
-            raise ModelError(
-                f"{path}: format {model.version}; beside a model of format {TWO_FILES_VERSION}, "
-                "it is the network for HTML and has the same format"
-            )
-        return _read(model, model.text)
 
 
 @dataclass(frozen=True)
@@ -184,13 +155,12 @@ class _Network:
 
 @dataclass(frozen=True)
 class _ModelFile:
-    """An open model file with a header that is fine. ``version`` is that of its format; ``state``
-    is what the system said of the file when it was opened."""
+    """An open model file with a header that is fine. ``state`` is what the system said of
+    the file when it was opened."""
 
     name: str
     file: FileIO
     state: tuple[int, int]
-    version: int
     text: _Network
     html: _Network | None
 
@@ -206,17 +176,19 @@ def _open(path: str | os.PathLike[str]) -> _ModelFile:
             raise ModelError(f"{name}: a model is a regular file, not a pipe or a device")
         header, places = _header(name, file, status.st_size)
         version = header.get("format")
-        if type(version) is not int or version not in (TWO_FILES_VERSION, FORMAT_VERSION):
+        if type(version) is not int or version != FORMAT_VERSION:
             raise ModelError(
-                f"{name}: format {version!r}; this version reads formats {TWO_FILES_VERSION} and "
-                f"{FORMAT_VERSION}"
+                f"{name}: format {version!r}, and this version reads format {FORMAT_VERSION}; "
+                "train or tune the model again: clutter train"
             )
         if header.get("features") != _feature_settings():
             raise ModelError(f"{name}: made with other features than this version computes")
         if header.get("labels") != list(LABELS):
             raise ModelError(f"{name}: other labels than {', '.join(LABELS)}")
+        if header.get("kinds") != list(KINDS):
+            raise ModelError(f"{name}: other kinds of pages than {', '.join(KINDS)}")
         networks = {"": header.get("about")}
-        if version == FORMAT_VERSION and "html about" in header:
+        if "html about" in header:
             networks[HTML_PREFIX] = header["html about"]
         found = []
         for prefix, metadata in networks.items():
@@ -232,7 +204,7 @@ def _open(path: str | os.PathLike[str]) -> _ModelFile:
         file.close()
         raise
     state = (status.st_size, status.st_mtime_ns)
-    return _ModelFile(name, file, state, version, found[0], found[1] if found[1:] else None)
+    return _ModelFile(name, file, state, found[0], found[1] if found[1:] else None)
 
 
 def _header(name: str, file: FileIO, size: int) -> tuple[dict[str, Any], dict[str, _Place]]:
@@ -347,24 +319,23 @@ def _check_places(name: str, prefix: str, places: dict[str, _Place]) -> list[str
     """Check type and shape of every array of a network, and return their names."""
 
     def size(array: str, axis: int) -> int:
-        shape = places[prefix + array].shape
+        shape = places[prefix + array].shape if prefix + array in places else ()
         return shape[axis] if len(shape) > axis else 0
 
     def refuse(array: str, reason: str) -> NoReturn:
         raise ModelError(f"{name}: array {prefix + array!r} {reason}")
 
-    tables = ["ngrams", "ngrams_scale", "marks", "marks_scale"]
-    for array in [*weight_shapes(0, 0, 0, 0, 0), "shape_mean", "shape_scale", *tables]:
-        if prefix + array not in places:
-            refuse(array, "is missing")
-    ngram_size, hidden, summary = size("ngrams", 1), size("in_w", 1), size("mean0_u", 1)
-    if ngram_size % 4:
-        raise ModelError(f"{name}: n-gram vectors of {ngram_size} numbers, not a multiple of 4")
-    markup_size = size("marks", 1)
-    shapes = weight_shapes(ngram_size, markup_size, hidden, summary, len(LABELS))
+    ngram_size, markup_size = size("ngrams", 1), size("marks", 1)
+    hidden, summary = size("in_w", 1), size("mean0_u", 1)
+    shapes = weight_shapes(ngram_size, markup_size, hidden, summary)
     shapes |= {"marks": (1 << MARKUP_HASH_BITS, markup_size), "marks_scale": (markup_size,)}
     shapes |= {"shape_mean": (N_LINE_FEATURES,), "shape_scale": (N_LINE_FEATURES,)}
     shapes |= {"ngrams": (1 << features.BUCKET_BITS, ngram_size), "ngrams_scale": (ngram_size,)}
+    for array in shapes:
+        if prefix + array not in places:
+            refuse(array, "is missing")
+    if ngram_size % 4:
+        raise ModelError(f"{name}: n-gram vectors of {ngram_size} numbers, not a multiple of 4")
     for array, shape in shapes.items():
         place = places[prefix + array]
         dtype = "int8" if array in ("ngrams", "marks") else "float32"
@@ -396,11 +367,15 @@ def _largest_number(arrays: Arrays) -> float:
         if markup.size:
             x += [markup, np.full(len(MARKUP_FEATURE_NAMES) + 1, _LARGEST_FEATURE)]
         h = layer("in_w", np.concatenate(x), "in_b")
-        for kind, i in BLOCKS:
+        for kind, i in blocks(markup.size > 0):
+            name = f"{kind}{i}"
+            # what a layer reads side by side: three neighbours, two running means, one of a group
             if kind == "conv":
-                h = h + layer(f"conv{i}_w", np.tile(h, 3), f"conv{i}_b")
+                seen = np.tile(h, 3)
             else:
-                means = np.tile(layer(f"mean{i}_u", h, f"mean{i}_c"), 2)
-                h = h + layer(f"mean{i}_w", means, f"mean{i}_b")
-        scores = 2 * layer("out_w", h, "out_b")
-        return float(np.concatenate([*sums, scaled, h, scores]).max())
+                seen = np.tile(layer(f"{name}_u", h, f"{name}_c"), 2 if kind == "mean" else 1)
+            h = h + layer(f"{name}_w", seen, f"{name}_b")
+        page = np.tile(layer("kind_u", h, "kind_c"), 2)
+        scores = [layer("out_w", h, "out_b"), layer("kind_w", page, "kind_b")]
+        scores.append(layer("main_w", h, "main_b"))
+        return float(np.concatenate([*sums, scaled, h, page, *(2 * x for x in scores)]).max())

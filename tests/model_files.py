@@ -1,4 +1,4 @@
-"""Model files: taken apart, put together, and as version 0.1.0 wrote them."""
+"""Model files: taken apart and put together."""
 
 from __future__ import annotations
 
@@ -28,17 +28,3 @@ def saved_bytes(model: Model, file: Path) -> bytes:
     """What is in the file of a saved model."""
     model.save(file)
     return file.read_bytes()
-
-
-def two_files(model: Model, file: Path) -> Path:
-    """Write a model as version 0.1.0 did: the network for HTML in a second file. Returns it."""
-    header, arrays = parts(saved_bytes(model, file))
-    html_about = header.pop("html about", {})
-    header["format"] = 2
-    text = {name: array for name, array in arrays.items() if not name.startswith("html.")}
-    html = {name.removeprefix("html."): arrays[name] for name in arrays.keys() - text.keys()}
-    file.write_bytes(joined(header, text))
-    beside = file.with_name(file.stem + ".html.safetensors")
-    if html:
-        beside.write_bytes(joined(header | {"about": html_about}, html))
-    return beside

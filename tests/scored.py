@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 import numpy as np
+from made_pages import made_page
 
 from clutter import LABELS, Model, Page, features
 from clutter.labelled import LabelledPage
@@ -22,11 +23,8 @@ class Answering(Model):
 
     def label_many(self, texts: Iterable[str]) -> Iterator[Page]:
         for text in texts:
-            found = features.split([text])
-            count = found.number.size
-            rows = np.array([next(self.rows) for _ in range(count)], np.float32)
-            rows = rows.reshape(count, len(LABELS))
-            yield Page(text, found.number, found.lines.start, found.lines.end, rows)
+            count = features.split([text]).number.size
+            yield made_page(text, [next(self.rows) for _ in range(count)])
 
 
 def sure(label: str, probability: float = 1.0) -> np.ndarray:

@@ -125,13 +125,13 @@ def test_clean_html_says_what_is_wrong(
         (
             "clutter.options:CleanOptions.__init__",
             ["self"],
-            {"model", "keep", "threshold", "format", "lines", "text_field", "html_field",
+            {"model", "keep", "kinds", "threshold", "format", "lines", "text_field", "html_field",
              "encoding"},
         ),
         (
             "clutter.datatrove:CleanPages.__init__",
             ["self"],
-            {"html", "model", "keep", "threshold", "format", "lines", "exclusion_writer"},
+            {"html", "model", "keep", "kinds", "threshold", "format", "lines", "exclusion_writer"},
         ),
     ],
 )  # fmt: skip

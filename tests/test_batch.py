@@ -352,6 +352,7 @@ def stopped(monkeypatch: pytest.MonkeyPatch, name: str, calls: int, late: bool) 
 def test_a_run_that_is_killed_anywhere_goes_on_to_the_same_end(
     crawl: Path, monkeypatch: pytest.MonkeyPatch, target: str
 ) -> None:
+    monkeypatch.setattr(base, "CHUNK_RECORDS", 5)
     Path("right").mkdir()
     summary = run(["crawl"], f"right/{target}", ALL)
     right = everything("right")
@@ -379,6 +380,7 @@ def test_a_run_can_be_killed_again_and_again(
     crawl: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     again(crawl, "right.jsonl")
+    monkeypatch.setattr(runner, "Workers", Here)
     caplog.set_level(logging.INFO, "clutter")
     for _ in range(50):
         with monkeypatch.context() as patch:
@@ -584,7 +586,7 @@ def many(small_steps: None, monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setattr(base, "CHUNK_RECORDS", STEP_RECORDS)
     monkeypatch.setattr(writer, "CHECKPOINT_SECONDS", 1.0)
     with open("many.jsonl", "w") as file:
-        for i in range(2000):
+        for i in range(1500):
             text = (PAGE.format(i) + "\n") * 4
             file.write(json.dumps({"id": i, "text": text}) + "\n")
     return "many.jsonl"

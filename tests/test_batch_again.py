@@ -22,11 +22,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from model_files import two_files
+from cleaning_here import Here
 from networks import random_model
 
 import clutter
-from clutter.batch import BatchError, Summary, manifest, run, writer
+from clutter.batch import BatchError, Summary, manifest, run, runner, writer
 from clutter.batch.writer import Writer
 from clutter.formats import base
 from clutter.options import CleanOptions
@@ -49,6 +49,8 @@ def warm() -> None:
 def pages(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """A folder of nine pages and a file of records."""
     monkeypatch.chdir(tmp_path)
+    # what other processes do is for test_batch.py, and for the commands below
+    monkeypatch.setattr(runner, "Workers", Here)
     monkeypatch.setattr(base, "CHUNK_RECORDS", 2)
     monkeypatch.setattr(writer, "CHECKPOINT_SECONDS", 0.0)
     monkeypatch.setattr(os, "fsync", lambda file: None)  # slow, and no test cuts the power
@@ -196,24 +198,6 @@ def test_the_content_of_the_file_of_a_model_is_its_identity(
     Path("mine.safetensors").write_bytes(before)
     Path("mine.html.safetensors").touch()  # not of this model, which is one file
     assert again("clean.jsonl", options=mine).counts["pages"] == 16
-
-
-def test_the_content_of_both_files_of_a_model_of_0_1_0_is_its_identity(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    both = random_model(1)
-    both.html = random_model(2)
-    beside = two_files(both, Path("both.safetensors"))
-    old = CleanOptions(threshold=0, model="both.safetensors")
-    interrupted("clean.jsonl", monkeypatch, options=old)
-    os.rename(beside, "aside")
-    with pytest.raises(BatchError, match=r"other settings \(model\)"):
-        again("clean.jsonl", options=old)
-    shutil.copy("both.safetensors", beside)
-    with pytest.raises(BatchError, match=r"other settings \(model\)"):
-        again("clean.jsonl", options=old)
-    os.replace("aside", beside)
-    assert again("clean.jsonl", options=old).counts["pages"] == 16
 
 
 # a finished run that is begun again: folders
@@ -468,6 +452,21 @@ def test_a_pipe_is_written_to_each_time() -> None:
             assert again("pipe.jsonl").pages == 16
             assert len(found.result().splitlines()) == 16
     assert [path for path in os.listdir() if path.startswith((".", "pipe"))] == ["pipe.jsonl"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs links")
+def test_nothing_is_written_beside_a_device_that_a_link_leads_to(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    Path("in/part0/0.txt").write_bytes(b"caf\xe9")
+    Path("null.jsonl").symlink_to(os.devnull)
+    interrupted("null.jsonl", monkeypatch)
+    assert Path("null.jsonl.unfinished").is_dir()
+    done = again("null.jsonl")
+    assert (done.counts["pages"], done.counts["errors"]) == (15, 1)
+    assert done.errors == Path("null.jsonl.errors.jsonl")
+    assert sorted(os.listdir()) == ["in", "null.jsonl", "null.jsonl.errors.jsonl"]
+    assert os.path.realpath("null.jsonl") == os.devnull
 
 
 def test_an_input_is_the_same_however_its_path_is_written(tmp_path: Path) -> None:

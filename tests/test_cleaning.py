@@ -10,14 +10,14 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from networks import LISTING, model_of_kinds
 
 import clutter
 from clutter import LABELS, Model, Page
-from clutter.cleaning import Cleaned, Content, clean_many, count
+from clutter.cleaning import Cleaned, Content, Dropped, clean_many, count, of_other_kinds
 from clutter.options import DEFAULT, CleanOptions
 
 PAGE = """\
@@ -61,6 +61,39 @@ def reason(data: Any, options: CleanOptions = DEFAULT, **content: Any) -> str:
     (found,) = clean_many([Content(data, **content)], options)
     assert isinstance(found, str)
     return found
+
+
+# kinds of pages
+
+
+def test_a_record_has_the_kind_of_its_page() -> None:
+    page = clean(PAGE).page
+    fields = clean(PAGE).fields()
+    assert list(fields) == ["text", "title", "kind", "metadata"]
+    assert fields["kind"] == page.kind
+
+
+@needs_html
+def test_pages_of_other_kinds_are_dropped_and_counted(tmp_path: Path) -> None:
+    model_of_kinds().save(tmp_path / "kinds.safetensors")
+    pages = [
+        Content("The ferry is back."),
+        Content(f"Ferries {LISTING}"),
+        Content(f"<p>Ferries <p>{LISTING}", is_html=True),
+        Content(""),
+        Content(None),
+    ]
+    options = CleanOptions(model=str(tmp_path / "kinds.safetensors"), kinds=("article",))
+    found = clean_many(pages, options)
+    dropped = [Dropped("listing"), Dropped("listing"), Dropped("other")]
+    assert found[1:] == [*dropped, "no page: the field is empty"]
+    assert isinstance(found[0], Cleaned)
+    counts = count(found)
+    assert (counts["pages"], counts["errors"]) == (1, 1)
+    assert [counts[f"kind/{kind}"] for kind in ("article", "listing", "other")] == [1, 2, 1]
+    assert of_other_kinds(counts) == "3 pages of another kind: 2 listing, 1 other"
+    assert of_other_kinds(count(found[:1])) == ""
+    assert counts["characters"] == len("The ferry is back.")
 
 
 # what is found
@@ -272,17 +305,6 @@ ALL_OPTIONS = st.builds(
 )
 
 
-def alike(one: Cleaned | str, other: Cleaned | str) -> bool:
-    """Whether two answers are the same, but for the last digits of confidences."""
-    if isinstance(one, str) or isinstance(other, str):
-        return one == other
-    lines = [[(x.number, x.text) for x in found.lines or ()] for found in (one, other)]
-    sure = [[x.confidence for x in found.lines or ()] for found in (one, other)]
-    if lines[0] != lines[1] or (one.lines is None) != (other.lines is None):
-        return False
-    return one.text == other.text and np.allclose(sure[0], sure[1], atol=1e-4)
-
-
 @needs_html
 @settings(max_examples=60)
 @given(st.lists(CONTENTS, max_size=6), ALL_OPTIONS)
@@ -293,9 +315,8 @@ def test_each_page_has_the_answer_that_it_has_alone(
     assert len(found) == len(contents)
     for one, content in zip(found, contents, strict=True):
         (alone,) = clean_many([content], options)
-        assert alike(one, alone)
-    again = clean_many(contents[::-1], options)[::-1]
-    assert all(map(alike, found, again))
+        assert one == alone
+    assert clean_many(contents[::-1], options)[::-1] == found
 
 
 @needs_html
@@ -308,6 +329,7 @@ def test_answers_fit_into_files(contents: list[Content], options: CleanOptions) 
             assert one
             one.encode()
             continue
+        assert isinstance(one, Cleaned)
         one.text.encode()
         (one.title or "").encode()
         assert all(isinstance(row["text"], str) and row["text"].encode() for row in one.rows())

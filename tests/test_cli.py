@@ -331,7 +331,7 @@ def test_color_asked_for_comes_also_in_a_pipe(run: Run, monkeypatch: pytest.Monk
         (["clean", "page.txt", "--encoding", "latin-99"], "unknown encoding 'latin-99'"),
         (["clean", "page.txt", "--encoding", "hex"], "unknown encoding 'hex'"),
         (["clean", "page.txt", "--keep", "titel,body"], "unknown label 'titel' (did you mean "),
-        (["clean", "page.txt", "--keep", ","], "no label in ','; there are body, title"),
+        (["clean", "page.txt", "--keep", ","], "no label in ','; there are main, body, title"),
         (["clean", "page.txt", "--threshold", "1.1"], "a number from 0 to 1, not '1.1'"),
         (["clean", "page.txt", "--threshold", "nan"], "a number from 0 to 1, not 'nan'"),
         (["clean", "page.txt", "--threshold", "half"], "a number from 0 to 1, not 'half'"),
@@ -535,7 +535,8 @@ def test_on_a_terminal_labels_are_in_color_and_there_is_a_summary(tmp_path: Path
     assert command.wait() == 0
     os.close(slave)
     os.close(master)
-    assert shown.startswith("kept: \x1b[")
+    assert shown.startswith("\x1b[39mbody\x1b[0m ")
+    assert re.search(r"\n\r\nkind: \w+(\?0\.\d\d)?\r\n", shown.replace("\r\r", "\r"))
     assert "two\x1b[0m\r\n" in shown
 
 

@@ -269,7 +269,7 @@ def test_one_page_is_a_json_object_with_its_metadata(run: Run) -> None:
     status, out, _ = run("clean", "a.html", "--format", "json")
     assert (status, out.count(b"\n")) == (0, 1)
     found = json.loads(out)
-    assert list(found) == ["text", "title", "metadata"]
+    assert list(found) == ["text", "title", "kind", "metadata"]
     assert (found["metadata"]["author"], found["metadata"]["language"]) == ("Anna Beispiel", "de")
     page = Path("a.html").read_bytes()
     assert run("clean", "--format", "json", stdin=page)[1] == out

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -107,10 +108,7 @@ def test_records_on_standard_input_are_known_by_the_first_line(run: Run, start: 
     data = lines({"id": 1, "text": "one"}, {"id": 2, "html": MARKED})
     status, out, err = run(*CLEAN, stdin=start + data)
     assert (status, err) == (0, "")
-    assert rows(out) == [
-        {"id": 1, "text": "one", "title": None},
-        {"id": 2, "text": PLAIN, "title": None},
-    ]
+    assert [(row["id"], row["text"]) for row in rows(out)] == [(1, "one"), (2, PLAIN)]
 
 
 @pytest.mark.parametrize(
@@ -123,8 +121,9 @@ def test_other_json_on_standard_input_is_a_page_of_text(run: Run, page: str) -> 
 
 def test_a_named_field_says_that_standard_input_is_records(run: Run) -> None:
     data = lines({"body": MARKED, "id": 1})
-    expected = [{"id": 1, "text": PLAIN, "title": None}]
-    assert rows(run(*CLEAN, "--html", "body", stdin=data)[1]) == expected
+    [row] = rows(run(*CLEAN, "--html", "body", stdin=data)[1])
+    assert list(row) == ["id", "text", "title", "kind", "metadata"]
+    assert (row["id"], row["text"]) == (1, PLAIN)
     assert texts(run(*CLEAN, "--text", "body", "-", stdin=data)[1]) == [MARKED]
     assert run(*CLEAN, "--html", "body") == (0, b"", "")
 
@@ -328,7 +327,7 @@ def test_each_record_gets_a_labelled_file_with_a_safe_name(
     names = ["000001-a_b.tsv", "000003.tsv", "000004-a_b.tsv"]
     assert sorted(os.listdir(f"mine/{folder}")) == names
     pages = [labelled.read(f"mine/{folder}/{name}") for name in names]
-    assert [page.head for page in pages] == [{"url": "http://x.org/1\ufffd"}, {}, {}]
+    assert [page.head.get("url") for page in pages] == ["http://x.org/1\ufffd", None, None]
     assert [page.text.strip() for page in pages] == ["one\n\ntwo", "three", "four"]
     assert labelled.read("mine/p.tsv").text.strip() == "page"
 
@@ -359,9 +358,11 @@ def test_records_have_headings_for_people(run: Run) -> None:
     for form in ("text", "color", "tsv"):
         _, out, _ = run("label", "r.jsonl", "--format", form)
         shown = [line[4:-4] for line in out.decode().split("\n") if line.startswith("==> ")]
-        assert shown == headings
+        kind = "" if form == "tsv" else r" \(\w+(\?0\.\d\d)?\)"
+        for name, heading in zip(headings, shown, strict=True):
+            assert re.fullmatch(re.escape(name) + kind, heading)
     _, out, _ = run("label", "r.jsonl", "--format", "html", "-o", "-")
-    assert all(f'<h2 dir="auto">{name}</h2>' in out.decode() for name in headings)
+    assert all(f'<h2 dir="auto">{name} <span>' in out.decode() for name in headings)
 
 
 def test_the_field_of_the_page_can_be_named_for_labels(run: Run) -> None:

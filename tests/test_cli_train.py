@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from networks import random_model
-from training_for_a_moment import PAGES, SITE, tiny_training
+from training_for_a_moment import PAGES, SITE, TEXTS, tiny_training
 
 from clutter import Model, cli, labelled
 from clutter.cli import train as command
@@ -37,10 +37,10 @@ def test_the_command_writes_the_model_and_tells_how_far_it_is(
     file = tmp_path / "mine.safetensors"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(train, "how_many_steps", lambda samples, most: 3)
-        assert run(file, *sorted(PAGES.iterdir())[:6]) == 0
+        assert run(file, *TEXTS[:6]) == 0
     out = capsys.readouterr()
     assert out.out == ""
-    assert "model: step 3 of 3" in out.err
+    assert "text: step 3 of 3" in out.err
     assert out.err.endswith(f"wrote {file}\n")
     assert list(tmp_path.iterdir()) == [file]
     assert Model.load(file).metadata["pages"]["labelled"] == 6

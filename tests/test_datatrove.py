@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from networks import LISTING, model_of_kinds
 
 import clutter
 from clutter.cleaning import Content, clean_many, count
@@ -121,7 +122,11 @@ def test_text_is_html_unless_told_otherwise() -> None:
     page = clutter.load().label_html(HTML)
     (document,) = run(CleanPages(), HTML)
     assert document.text == page.clean()
-    assert document.metadata == {"title": page.title, "metadata": asdict(page.metadata)}
+    assert document.metadata == {
+        "title": page.title,
+        "kind": page.kind,
+        "metadata": asdict(page.metadata),
+    }
     (document,) = run(CleanPages(), HTML, url="https://example.org/")
     assert document.metadata["metadata"] == asdict(page.metadata_at("https://example.org/"))
     (document,) = run(CleanPages(format="markdown", keep=["body", "nav"], threshold=0.3), HTML)
@@ -139,13 +144,15 @@ def test_lines_are_among_the_metadata_where_they_are_asked_for() -> None:
 
 
 def test_no_metadata_is_lost() -> None:
-    given = {"title": "a", "original_title": "b", "lines": "c", "metadata": "d"}
+    given = {"title": "a", "original_title": "b", "lines": "c", "metadata": "d", "kind": "e"}
     (document,) = run(CleanPages(html=False), PAGE, **given)
     assert document.metadata == {
         "original_original_title": "a",
         "original_title": "b",
         "lines": "c",
         "original_metadata": "d",
+        "original_kind": "e",
+        "kind": clutter.load().label(PAGE).kind,
         "title": (title := "School kitchen cooks with what the garden gives"),
         "metadata": asdict(Metadata(title=title)),
     }
@@ -177,6 +184,23 @@ def test_what_goes_no_further_is_kept_as_it_came_with_the_reason(tmp_path: Path)
     assert (stats["dropped"], stats["empty"], stats["errors"]) == (2, 1, 1)
 
 
+def test_a_page_of_another_kind_goes_no_further_and_is_counted(tmp_path: Path) -> None:
+    model_of_kinds().save(tmp_path / "kinds.safetensors")
+    step = CleanPages(
+        html=False,
+        model=str(tmp_path / "kinds.safetensors"),
+        kinds=["article"],
+        exclusion_writer=JsonlWriter(str(tmp_path / "dropped")),
+    )
+    found = run(step, "The ferry is back.", f"Ferries {LISTING}")
+    assert [(document.id, document.metadata["kind"]) for document in found] == [("0", "article")]
+    (dropped,) = read(tmp_path / "dropped").values()
+    assert dropped["text"] == f"Ferries {LISTING}"
+    assert dropped["metadata"]["filter_reason"] == "of another kind: listing"
+    stats = totals(step.stats)
+    assert (stats["dropped"], stats["dropped/listing"], stats["kind/article"]) == (1, 1, 1)
+
+
 def test_a_reader_may_give_bytes() -> None:
     (document,) = run(CleanPages(html=False), PAGE.encode())
     assert document.text == clutter.clean(PAGE)
@@ -186,6 +210,7 @@ def test_a_reader_may_give_bytes() -> None:
     ("options", "message"),
     [
         ({"keep": ["bodi"]}, "keep: unknown label 'bodi'"),
+        ({"kinds": ["news"]}, "kinds: unknown kind 'news'"),
         ({"threshold": 2}, "threshold: a number from 0 to 1, not 2"),
         ({"format": "rtf"}, "format: unknown 'rtf'"),
     ],

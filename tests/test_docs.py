@@ -244,7 +244,8 @@ def test_the_settings_for_scrapy_make_a_pipeline() -> None:
     page = clutter.load().label_html(PAGES["/owls"])
     item = pipeline.process_item({"html": PAGES["/owls"]})
     metadata = asdict(page.metadata)
-    assert item == {"title": page.title, "text": page.clean(), "metadata": metadata}
+    text = page.clean(keep=settings["CLUTTER_KEEP"])
+    assert item == {"title": page.title, "text": text, "kind": page.kind, "metadata": metadata}
 
 
 @needs_html
@@ -404,6 +405,11 @@ def test_the_commands_for_a_new_site_tune_a_model(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("sklearn")
+    import joblib
+
+    from clutter.training import tune
+
+    monkeypatch.setattr(tune, "MIN_STEPS", 6)  # what tuning brings is for test_tune.py
     monkeypatch.chdir(tmp_path)
     Path("mysite").mkdir()
     for name in ("a", "b"):
@@ -418,7 +424,8 @@ def test_the_commands_for_a_new_site_tune_a_model(
             subprocess.run(accept.replace("a.tsv", "b.tsv"), shell=True, check=True)
             continue
         assert words[0] == "clutter"
-        assert cli.main(words[1:]) == 0
+        with joblib.parallel_config(backend="threading"):  # processes take seconds to start
+            assert cli.main(words[1:]) == 0
     assert Path("clean/a.txt").read_text("utf-8").startswith("Ferry stays in harbour")
 
 

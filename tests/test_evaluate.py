@@ -109,6 +109,35 @@ def test_lines_where_label_and_model_disagree_are_named_the_most_striking_first(
     assert len(evaluate(Answering(rows), [doubted], worst=2).disagreements) == 2
 
 
+def of_kind(kind: str) -> LabelledPage:
+    return replace(page("a.tsv", ("body", "Text")), head={"kind": kind})
+
+
+def test_the_kind_is_scored_on_pages_that_name_one(scores: Scores) -> None:
+    assert scores.kinds is None
+    # the model here takes every page for an article
+    kinds = ["article", "forum", "article", "article", "", "listing?0.60"]
+    found = evaluate(Answering([sure("body")] * len(kinds)), list(map(of_kind, kinds))).kinds
+    assert found is not None
+    assert (found.pages, found.accuracy) == (4, 3 / 4)
+    assert list(found.by_kind) == ["article", "forum"]
+    assert found.by_kind["article"] == Score(3 / 4, 1, pytest.approx(6 / 7), 3)  # type: ignore[arg-type]
+    assert found.by_kind["forum"] == Score(0, 0, 0, 1)
+
+
+def test_main_content_is_scored_against_reference_texts(scores: Scores) -> None:
+    assert scores.main_by_characters is None
+    # the model here takes title and body for main content
+    stated = page(
+        "a.tsv", ("title", "Headline"), ("", ""), ("body", "abc"), ("teaser", "defgh"), ("nav", "i")
+    )
+    stated = replace(stated, main=(0, -1, 0, 1, -1))
+    guesses = map(sure, ["title", "body", "body", "body"])
+    # a headline that the reference lacks and a line that it says nothing of do not count
+    found = evaluate(Answering(guesses), [stated]).main_by_characters
+    assert found == Score(5 / 8, 1, pytest.approx(10 / 13), 5)  # type: ignore[arg-type]
+
+
 def test_title_and_body_together_decide_what_is_kept() -> None:
     row = np.zeros(len(LABELS))
     row[[LABELS.index("title"), LABELS.index("body"), LABELS.index("nav")]] = 0.3, 0.3, 0.4

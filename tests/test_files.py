@@ -116,6 +116,18 @@ def test_a_file_that_moves_keeps_links_and_writes_to_devices(tmp_path: Path) -> 
     assert sorted(os.listdir(tmp_path)) == ["a.txt", "link.txt", "pipe"]
 
 
+def test_a_file_moves_into_a_pipe_without_a_name(tmp_path: Path) -> None:
+    ends = os.pipe()
+    source, link = tmp_path / "new", tmp_path / "link"
+    source.write_bytes(b"through")
+    link.symlink_to(f"/dev/fd/{ends[1]}")
+    move(source, link)
+    assert os.read(ends[0], 100) == b"through"
+    for end in ends:
+        os.close(end)
+    assert os.listdir(tmp_path) == ["link"]
+
+
 def test_a_file_moves_to_another_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rename = os.replace
     source, target = tmp_path / "new", tmp_path / "a.txt"

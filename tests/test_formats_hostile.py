@@ -616,6 +616,7 @@ def test_a_response_is_a_record_with_its_status_and_media_type(tmp_path: Path) -
         "content_type",
         "text",
         "title",
+        "kind",
         "metadata",
     ]
     assert [(row["status"], row["content_type"]) for row in rows] == [

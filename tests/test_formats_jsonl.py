@@ -40,7 +40,7 @@ def test_a_record_becomes_what_the_examples_say(tmp_path: Path, example: dict[st
         assert isinstance(page, Cleaned)
         clean = clean_record(one.fields, page, options)
         assert clean["metadata"].keys() == {field.name for field in fields(Metadata)}
-        unknown = {"title": None, "metadata": None}  # these depend on the model
+        unknown = {"title": None, "kind": None, "metadata": None}  # these depend on the model
         assert clean | unknown == example["clean"]
         assert list(clean) == list(example["clean"])
 

@@ -1,6 +1,14 @@
-"""Bytes: the encoding that a page is read in, and what is no HTML at all."""
+"""Bytes: the encoding that a page is read in, and what is no HTML at all.
+
+``examples_encodings.json`` holds short texts in many languages, and the encodings that they were
+written in before UTF-8.
+"""
 
 from __future__ import annotations
+
+import html
+import json
+from pathlib import Path
 
 import pytest
 
@@ -9,6 +17,7 @@ pytest.importorskip("turbohtml", reason="needs the extra clutter[html]")
 from pages_of_html import lines_of, without_space
 
 from clutter.errors import HtmlError
+from clutter.html.decode import decoded_html
 from clutter.html.lines import read
 
 # --- encodings ---
@@ -44,7 +53,7 @@ def test_encoding_by_the_bytes_alone(text: str, codec: str) -> None:
     assert lines_of(f"<p>{text}</p>".encode(codec)) == [text]
 
 
-@pytest.mark.parametrize(("text", "codec"), [x for x in ENCODINGS if x[1] != "iso-2022-jp"])
+@pytest.mark.parametrize(("text", "codec"), ENCODINGS)
 def test_what_is_declared_as_utf8_but_is_not(text: str, codec: str) -> None:
     data = f"<meta charset=utf-8><p>{text}</p>".encode(codec)
     assert lines_of(data) == [text]
@@ -73,6 +82,104 @@ def test_a_few_wrong_bytes_do_not_make_utf8_something_else() -> None:
     found = lines_of(data, "windows-1251")
     assert found[0] == RUSSIAN
     assert "\ufffd" in found[2]
+
+
+# --- what is declared as Latin-1 or windows-1252 ---
+
+EXAMPLES = json.loads(Path(__file__).with_name("examples_encodings.json").read_text("utf-8"))
+WRITTEN = [
+    pytest.param(example["text"], codec, id=f"{example['language']} in {codec}")
+    for example in EXAMPLES
+    for codec in example["encodings"]
+]
+ENGLISH = "The owners of the boats by the river lost most of their guests. " * 5 + "Alas"
+PYTHON_CODECS = {"windows-874": "cp874"}
+
+
+@pytest.mark.parametrize(("text", "codec"), WRITTEN)
+def test_a_text_comes_back_whatever_western_encoding_is_declared(text: str, codec: str) -> None:
+    page = f"<p>{text}</p>".encode(PYTHON_CODECS.get(codec, codec))
+    assert lines_of(page) == [text]
+    for weak in ("iso-8859-1", "Windows-1252", "us-ascii"):
+        declared = f"<meta charset={weak}>".encode() + page
+        assert lines_of(page, weak) == lines_of(declared) == lines_of(declared, weak) == [text]
+
+
+@pytest.mark.parametrize(("text", "codec"), WRITTEN)
+def test_the_meta_element_goes_before_a_header_of_latin_1(text: str, codec: str) -> None:
+    word = text.split()[0]
+    data = f"<meta charset={codec}><p>{word}</p>".encode(PYTHON_CODECS.get(codec, codec))
+    assert lines_of(data, "iso-8859-1") == [word]
+
+
+@pytest.mark.parametrize("sign", ["£", "½", "®", "\xa0\xa0\xa0", "’", "…", "é", "ñ", "º", "È"])
+@pytest.mark.parametrize("header", [None, "iso-8859-1"])
+def test_single_signs_are_those_of_windows_1252(sign: str, header: str | None) -> None:
+    for text in (f"5 {sign} 7", f"Price {sign}5", f"Bridge{sign}: {ENGLISH}", ENGLISH + sign):
+        assert lines_of(f"<p>{text}</p>".encode("cp1252"), header) == [text]
+
+
+def test_the_language_of_scripts_styles_and_comments_does_not_count() -> None:
+    hidden = RUSSIAN.encode("cp1251") * 20
+    for start, end in ((b"<script>", b"</script>"), (b"<STYLE x>", b"</STYLE>"), (b"<!--", b"-->")):
+        page = start + b"<i>" + hidden + end + f"<p>{FRENCH}</p>".encode("cp1252")
+        assert lines_of(page) == lines_of(page, "iso-8859-1") == [FRENCH]
+
+
+def test_a_description_tells_the_encoding_of_a_page_without_other_letters() -> None:
+    page = f"<meta name=description content='{RUSSIAN}'><p>Photo 1</p>"
+    assert decoded_html(page.encode("cp1251"), "iso-8859-1") == page
+
+
+# --- text that was encoded twice ---
+
+TWICE = [
+    FRENCH.replace("'", "’"),
+    RUSSIAN,
+    JAPANESE,
+    "“It’s open,” he said…",
+    "5\xa0km — 3°",
+    "👍 done",
+]
+
+
+@pytest.mark.parametrize("text", TWICE)
+def test_utf8_that_was_read_as_latin_1_is_mended(text: str) -> None:
+    page = f"<p>One</p><p>{text}</p>"
+    twice = page.encode().decode("latin-1")
+    assert decoded_html(twice) == decoded_html(twice.encode()) == page
+    assert decoded_html("\ufeff" + twice) == page
+    assert decoded_html(("\ufeff" + page).encode().decode("latin-1")) == page
+
+
+def test_utf8_that_was_read_as_windows_1252_is_mended_if_there_is_enough_of_it() -> None:
+    page = f"<p>{FRENCH} It’s the mayor’s bridge – for all…</p>" * 4
+    twice = page.encode().decode("whatwg-windows-1252")
+    assert decoded_html(twice) == decoded_html(twice.encode()) == page
+
+
+def test_a_page_that_shows_such_text_on_purpose_stays() -> None:
+    shown = "<p>What is “cafÃ©” for café, and donâ€™t for don’t? A wrong encoding.</p>"
+    few = "<p>The browser shows cafÃ©, rÃ©sumÃ© and donâ€™t: a wrong encoding.</p>"
+    for page in (shown, shown * 20, few, f"{few * 20}<p>It should be café.</p>"):
+        assert decoded_html(page) == decoded_html(page.encode()) == page
+
+
+@pytest.mark.parametrize(
+    "text", ["Â»", "Úžasné", "groß“", "ovoce\xa0– é\xa0– a", "NAÏ¿½", "\ud800Ã©"]
+)
+def test_text_that_only_looks_so_stays(text: str) -> None:
+    assert decoded_html(text) == text
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=[x["language"] for x in EXAMPLES])
+def test_the_same_text_in_utf8_stays(example: dict[str, str]) -> None:
+    page = f"<p>{html.escape(example['text'])}</p>" * 20
+    assert decoded_html(page) == page
+    assert decoded_html(page.encode()) == decoded_html(page.encode(), "iso-8859-1") == page
+
+
+# --- marks at the start ---
 
 
 @pytest.mark.parametrize("codec", ["utf-8-sig", "utf-16"])

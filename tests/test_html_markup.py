@@ -82,6 +82,59 @@ def test_inside_of_several() -> None:
     assert inside == ["in a", "in footer", "in h3", "in li", "in nav", "in ul"]
 
 
+@pytest.mark.parametrize("link", ["<a href=/x>One</a>", "<b><a href=/x><i>One</i></a></b>"])
+def test_a_line_that_begins_with_a_link_is_not_inside_it(link: str) -> None:
+    page = f"<p>{link} and two</p><p>Three and four</p>"
+    first, second = cues(page, "One and two"), cues(page, "Three and four")
+    for name in ("in a", "depth"):
+        assert first[name] == second[name], name
+    assert cues("<p><a>One</a></p>", "One")["in a"] == 1
+    assert cues("<p>One <a href=/x>two</a></p>", "One two")["in a"] == 0
+    assert cues("<a href=/x><div>One</div></a>", "One")["in a"] == 1
+
+
+def test_lines_with_hidden_parts_are_marked() -> None:
+    page = """<p>One</p><details><summary>Two</summary><p>Three</p></details>
+      <a href='#more'>More</a><div id=more hidden><p>Four</p><ul><li>Five</ul></div><p>Six</p>
+      <p>Seven <a href='#x'>x</a> <span id=x hidden>eight</span>
+      <p><a href='#y'></a><span id=y hidden>nine</span> ten"""
+    marked = ["Four", "Five", "Seven x eight", "nine ten"]
+    for line in ["One", "Two", "Three", "More", *marked, "Six"]:
+        assert cues(page, line)["hidden"] == (line in marked)
+
+
+def named(page: str, line: str) -> list[str]:
+    return [name[6:] for name, value in cues(page, line).items() if name[:6] == "named " and value]
+
+
+@pytest.mark.parametrize(
+    ("names", "containers"),
+    [
+        ("class=comments", ["comment"]),
+        ("id=commentList", ["comment"]),
+        ("class='entry-comment_body wide'", ["comment"]),
+        ("class=houseRules", ["terms"]),
+        ("class=PopUp id=modal-2", ["dialog"]),
+        ("class='box newsletter-box'", ["newsletter"]),
+        ("class=related__posts", ["related"]),
+        ("id=cookieconsent-bar class=cookie", ["cookie"]),
+        ("class=share-bar id=sidebar", ["share", "sidebar"]),
+        ("class=site-footer", ["footer"]),
+        ("id=main-nav", ["menu"]),
+        ("class=commentary id=navy", []),
+        ("role=menu", []),
+    ],
+)
+def test_containers_are_known_by_the_words_of_their_names(
+    names: str, containers: list[str]
+) -> None:
+    deep = "<div>" * 20
+    assert sorted(named(f"<div {names}>{deep}x", "x")) == containers
+    assert named(f"<div {names}>{deep}</div>{'</div>' * 20}<p>x", "x") == []
+    assert named(f"<p><span {names}>x</span></p>", "x") == []
+    assert named(f"<body {names}><p>x", "x") == []
+
+
 def test_depth_grows_with_every_element_around() -> None:
     depths = [cues("<div>" * n + "<i>x</i>", "x")["depth"] for n in range(4)]
     assert np.diff(depths) == pytest.approx([0.05] * 3)
@@ -244,6 +297,35 @@ def test_the_target_of_a_table_row_is_that_of_its_first_link() -> None:
     assert buckets(one, "a\tb\tc") != buckets(other, "a\tb\tc")
 
 
+# --- groups ---
+
+
+def groups(page: str) -> list[list[str]]:
+    """The lines of a page by their groups."""
+    found = read(page)
+    lines: dict[int, list[str]] = {}
+    for line, group in zip(found.text.split("\n"), found.markup.group.tolist(), strict=True):
+        lines.setdefault(group, []).append(line)
+    return [some for some in lines.values() if some != [""]]
+
+
+def test_lines_in_elements_of_the_same_tags_and_classes_are_one_group() -> None:
+    page = """<ul class=list><li>One<li class=item>two<li class=item><a href=/x>three</a> and</ul>
+      <ul class=list><li class=item>four</ul><ul><li class=item>five</ul>"""
+    assert groups(page) == [["One"], ["two", "three and", "four"], ["five"]]
+
+
+def test_ids_and_numbers_in_classes_do_not_divide_groups() -> None:
+    page = "<p id=a class='post post-1'>One</p><p id=b class='post post-22'>Two</p><p>Three</p>"
+    assert groups(page) == [["One", "Two"], ["Three"]]
+
+
+def test_a_blank_line_is_in_no_other_lines_group() -> None:
+    group = read("<p>One</p><p>Two</p><p>Three</p>").markup.group
+    assert group[0] == group[2] == group[4]
+    assert len({*group.tolist()}) == 3
+
+
 # --- Markup ---
 
 
@@ -261,11 +343,16 @@ def markups(draw: st.DrawFn) -> Markup:
         .astype(np.float32)
     )
     first = np.concatenate(([0], np.cumsum(counts, dtype=np.int64)))
-    return Markup(cues, np.array(numbers, np.int64), first)
+    group, unit = (
+        draw(st.lists(st.integers(0, most), min_size=len(counts), max_size=len(counts)))
+        for most in (9, 3)
+    )
+    hashes = np.array(numbers, np.int64)
+    return Markup(cues, hashes, first, np.array(group, np.int64), np.array(unit, np.int64))
 
 
 def rows_of(markup: Markup) -> list[tuple[list[float], list[int]]]:
-    """What is said of each line."""
+    """What is said of each line, but for its group and unit."""
     spans = itertools.pairwise(markup.first.tolist())
     hashes = [markup.hashes[a:b].tolist() for a, b in spans]
     return list(zip(markup.features.tolist(), hashes, strict=True))
@@ -276,7 +363,9 @@ def test_take_gives_the_lines_in_the_order_given(data: st.DataObject, markup: Ma
     count = len(markup.features)
     some = data.draw(st.lists(st.integers(0, count - 1), max_size=8)) if count else []
     rows = rows_of(markup)
-    assert rows_of(markup.take(np.array(some, np.int64))) == [rows[i] for i in some]
+    taken = markup.take(np.array(some, np.int64))
+    assert rows_of(taken) == [rows[i] for i in some]
+    assert taken.group.tolist() == [markup.group[i] for i in some]
 
 
 @given(st.lists(markups(), min_size=1, max_size=4))
@@ -290,4 +379,20 @@ def test_joined_parts_can_be_taken_apart(parts: list[Markup]) -> None:
         assert np.array_equal(taken.features, part.features)
         assert np.array_equal(taken.hashes, part.hashes)
         assert np.array_equal(taken.first, part.first)
+        # the same groups, and no line of another part in one of them
+        same = taken.group[:, None] == taken.group
+        assert np.array_equal(same, part.group[:, None] == part.group)
+        others = np.delete(whole.group, np.arange(start, stop))
+        assert not np.isin(taken.group, others).any()
+        assert np.array_equal(taken.unit > 0, part.unit > 0)
+        assert np.array_equal(np.diff(taken.unit[part.unit > 0]), np.diff(part.unit[part.unit > 0]))
         start = stop
+    numbers = [
+        set(whole.unit[x : x + len(part.features)].tolist()) - {0}
+        for x, part in zip(
+            itertools.accumulate([len(part.features) for part in parts], initial=0),
+            parts,
+            strict=False,
+        )
+    ]
+    assert sum(map(len, numbers)) == len(set().union(*numbers))  # no unit of two pages

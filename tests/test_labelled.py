@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
+from made_pages import made_page
 
 from clutter import LABELS, Page, features, labelled
 from clutter.errors import LabelledError
@@ -58,7 +59,7 @@ def guessed(text: str) -> Page:
     """A page with made-up labels: the first line body, the second title, and so on."""
     found = features.split([text])
     rows = np.eye(len(LABELS), dtype=np.float32)[np.arange(found.number.size) % len(LABELS)]
-    return Page(text, found.number, found.lines.start, found.lines.end, rows)
+    return made_page(text, rows)
 
 
 @given(pages())
@@ -96,7 +97,7 @@ def test_any_name_of_a_file_is_read_back_from_a_head_line(path: str) -> None:
 
 @pytest.mark.parametrize("path", ["a.html", "../x y/ü-№ 3.html.gz", "100%.html", "a%zz", "C:\\a"])
 def test_an_ordinary_name_stays_as_it_is_in_a_head_line(path: str) -> None:
-    assert labelled.from_page(guessed("One"), "page", {"html": path}).head == {"html": path}
+    assert labelled.from_page(guessed("One"), "page", {"html": path}).head["html"] == path
 
 
 def test_a_head_line_of_very_many_blanks_takes_no_long_time() -> None:
@@ -130,14 +131,23 @@ def test_doubtful_guesses_are_marked_and_the_least_certain_one_always() -> None:
         rows = np.zeros((3, len(LABELS)), np.float32)
         rows[:, LABELS.index("body")] = body
         rows[:, LABELS.index("nav")] = 1 - rows[:, LABELS.index("body")]
-        found = features.split(["a\n\nb\nc"])
-        page = Page("a\n\nb\nc", found.number, found.lines.start, found.lines.end, rows)
-        return labelled.from_page(page, "page")
+        return labelled.from_page(made_page("a\n\nb\nc", rows), "page")
 
     made = guess_of(0.9, 0.43, 0.81)
-    assert labelled.format_page(made) == "body\ta\n\nnav?0.57\tb\nbody\tc\n"
+    assert labelled.format_page(made) == "# kind: article\nbody\ta\n\nnav?0.57\tb\nbody\tc\n"
     assert made.labels == ("body", "", "?", "body")
     assert guess_of(0.9, 0.95, 0.85).guesses == {3: ("body", 0.85)}
+
+
+def test_a_doubtful_kind_is_marked_and_is_no_kind_until_the_mark_is_removed() -> None:
+    page = guessed("One")
+    page.kinds[:] = [0.55, 0.45, 0, 0, 0, 0, 0]
+    text = labelled.format_page(labelled.from_page(page, "page", {"url": "https://example.org/"}))
+    assert text.startswith("# url: https://example.org/\n# kind: article?0.55\n")
+    assert labelled.parse(text, "page").kind == ""
+    assert labelled.parse(text.replace("?0.55", ""), "page").kind == "article"
+    page.kinds[:] = [0.8, 0.2, 0, 0, 0, 0, 0]
+    assert labelled.from_page(page, "page").kind == "article"
 
 
 @given(st.text(st.sampled_from("# :\tabody?\n\r \u200b\ufeff")) | st.text())
@@ -287,6 +297,7 @@ def test_lone_surrogates_are_replaced_in_files(tmp_path: Path) -> None:
         LabelledPage("a", {"a b": "c"}, ("x",), ("body",)),
         LabelledPage("a", {"a": " c"}, ("x",), ("body",)),
         LabelledPage("a", {"a": "c\rd"}, ("x",), ("body",)),
+        LabelledPage("a", {"kind": "froum"}, ("x",), ("body",)),
     ],
 )
 def test_what_could_not_be_read_back_is_not_written(page: LabelledPage, tmp_path: Path) -> None:
@@ -307,8 +318,13 @@ def test_what_is_left_to_label_is_named() -> None:
         LabelledPage("done", {}, ("a", "", "b"), ("nav", "", "?")),
         LabelledPage("half", {}, ("a", "", "b"), ("?", "", "body"), guesses),
         LabelledPage("new", {}, ("a", "", "b"), ("?", "", "?"), guesses),
+        LabelledPage("both", {"kind": "forum?0.60"}, ("a", "", "b"), ("?", "", "body"), guesses),
+        LabelledPage("kind", {"kind": "forum?0.60"}, ("a",), ("body",)),
+        LabelledPage("left", {"kind": "?"}, ("a",), ("body",)),
     ]
     assert labelled.unfinished(pages) == [
         "half: 1 of 2 lines still marked as doubtful",
         "new: not labelled yet",
+        "both: 1 of 2 lines and the kind still marked as doubtful",
+        "kind: the kind still marked as doubtful",
     ]

@@ -24,9 +24,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from model_files import joined, parts, saved_bytes, two_files
+from model_files import joined, parts, saved_bytes
 
-from clutter import LABELS, Model, ModelError, batch, features
+from clutter import Model, ModelError, batch, features
 from clutter.markup import MARKUP_HASH_BITS
 from clutter.network import quantised, weight_shapes
 from clutter.options import CleanOptions
@@ -44,7 +44,7 @@ def random_model(seed: int) -> Model:
     def normal(*shape: int) -> np.ndarray:
         return rng.normal(0, 0.4, shape).astype(np.float32)
 
-    weights = {name: normal(*shape) for name, shape in weight_shapes(4, 3, 5, 3, 8).items()}
+    weights = {name: normal(*shape) for name, shape in weight_shapes(4, 3, 5, 3).items()}
     weights["shape_mean"] = normal(features.N_LINE_FEATURES)
     weights["shape_scale"] = np.abs(normal(features.N_LINE_FEATURES))
     tables = quantised(normal(1 << features.BUCKET_BITS, 4))
@@ -207,49 +207,6 @@ def test_processes_of_one_fork_each_read_the_network_for_html(file: Path, both: 
     assert [os.waitpid(child, 0)[1] for child in children] == [0] * 4
 
 
-# the two files of version 0.1.0
-
-
-def test_the_two_files_of_a_model_of_0_1_0_load(both: Model, tmp_path: Path) -> None:
-    beside = two_files(both, tmp_path / "mine.safetensors")
-    model = Model.load(tmp_path / "mine.safetensors")
-    assert_same_answers(model, both)
-    assert model.html is not None
-    assert model.html.metadata == {"seed": 2, "note": "größer"}
-    beside.unlink()
-    assert Model.load(tmp_path / "mine.safetensors").html is None
-
-
-def test_a_damaged_second_file_is_named(both: Model, tmp_path: Path) -> None:
-    two_files(both, tmp_path / "mine.safetensors").write_bytes(b"")
-    model = Model.load(tmp_path / "mine.safetensors")
-    assert len(model.label(TEXT)) == 3
-    with pytest.raises(ModelError, match=r"mine\.html\.safetensors: not a model file"):
-        model.label_html(HTML)
-
-
-def test_a_second_file_of_another_format_is_not_taken_for_the_network_for_html(
-    both: Model, tmp_path: Path
-) -> None:
-    beside = two_files(both, tmp_path / "mine.safetensors")
-    random_model(3).save(beside)
-    with pytest.raises(ModelError, match=r"mine\.html\.safetensors: format 3; beside a model of"):
-        Model.load(tmp_path / "mine.safetensors").label_html(HTML)
-
-
-def test_saving_over_a_model_of_0_1_0_gives_one_file_and_leaves_the_second_alone(
-    both: Model, saved: bytes, tmp_path: Path
-) -> None:
-    file = tmp_path / "mine.safetensors"
-    beside = two_files(both, file)
-    old = beside.read_bytes()
-    assert saved_bytes(Model.load(file), file) == saved
-    assert beside.read_bytes() == old
-    random_model(3).save(file)
-    assert beside.read_bytes() == old
-    assert Model.load(file).html is None
-
-
 # what is no model
 
 
@@ -304,7 +261,7 @@ def header_of(hidden: int, saved: bytes) -> bytes:
     """The start of a file that agrees with itself: a network with so large a state of a line."""
     length = int.from_bytes(saved[:8], "little")
     entries = json.loads(saved[8 : 8 + length])
-    shapes = weight_shapes(4, 3, hidden, 3, len(LABELS))
+    shapes = weight_shapes(4, 3, hidden, 3)
     end = 0
     for name, entry in entries.items():
         if name != "__metadata__":
@@ -395,9 +352,9 @@ def test_arrays_that_share_bytes_or_leave_some_out_are_refused(saved: bytes, fil
         (lambda h, a: a.update({"html.x": a["out_b"]}), "array 'html.x' is not part of the format"),
         (lambda h, a: h.pop("html about"), "array 'html.conv0_b' is not part of the format"),
         (lambda h, a: h.update({"html about": 5}), "does not say what the model is about"),
-        (lambda h, a: h.update(format=2), "array 'html.conv0_b' is not part of the format"),
-        (lambda h, a: h.update(format=3.0), "format 3.0; this version reads formats 2 and 3"),
-        (lambda h, a: h.update(format=4), "format 4; this version reads formats 2 and 3"),
+        (lambda h, a: a.pop("html.group0_w"), "array 'html.group0_w' is missing"),
+        (lambda h, a: h.update(format=4.0), "format 4.0, and this version reads format 4"),
+        (lambda h, a: h.update(format=3), "format 3, .* train or tune the model again"),
     ],
 )
 def test_what_is_wrong_with_the_network_for_html_is_said_when_the_model_is_loaded(
@@ -411,7 +368,7 @@ def test_what_is_wrong_with_the_network_for_html_is_said_when_the_model_is_loade
 @pytest.mark.parametrize("state", ["in_w", "mean0_u", "ngrams"])
 def test_a_network_with_a_size_of_zero_is_refused(file: Path, state: str) -> None:
     sizes = {"ngrams": 4, "in_w": 5, "mean0_u": 3} | {state: 0}
-    shapes = weight_shapes(sizes["ngrams"], 3, sizes["in_w"], sizes["mean0_u"], len(LABELS))
+    shapes = weight_shapes(sizes["ngrams"], 3, sizes["in_w"], sizes["mean0_u"])
     shapes |= {
         "shape_mean": (features.N_LINE_FEATURES,),
         "shape_scale": (features.N_LINE_FEATURES,),

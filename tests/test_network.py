@@ -14,7 +14,7 @@ from networks import NGRAM_SIZE, random_markup, random_model
 
 from clutter import Model, features
 from clutter.markup import Markup
-from clutter.network import BLOCKS, DILATIONS, NGRAM_CHUNK, quantised
+from clutter.network import DILATIONS, NGRAM_CHUNK, blocks, quantised
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +42,8 @@ def slow_probabilities(model: Model, text: str, markup: Markup | None = None) ->
         x = np.concatenate((vector, np.clip(shape, -5, 5), beside))
         states.append(np.maximum(x @ w["in_w"] + w["in_b"], 0))
     nothing = np.zeros(states[0].size)
-    for kind, n in BLOCKS:
+    group = np.arange(len(states)) if markup is None else markup.group[split.number - 1]
+    for kind, n in blocks(has_markup=True):
         grown = []
         for i, state in enumerate(states):
             if kind == "conv":
@@ -55,8 +56,13 @@ def slow_probabilities(model: Model, text: str, markup: Markup | None = None) ->
                     )
                 )
             else:
-                notes = [np.maximum(s @ w[f"mean{n}_u"] + w[f"mean{n}_c"], 0) for s in states]
-                seen = np.concatenate((np.mean(notes[: i + 1], axis=0), np.mean(notes[i:], axis=0)))
+                u, c = w[f"{kind}{n}_u"], w[f"{kind}{n}_c"]
+                notes = [np.maximum(state @ u + c, 0) for state in states]
+                above_and_below = (np.mean(notes[: i + 1], axis=0), np.mean(notes[i:], axis=0))
+                siblings = [note for note, g in zip(notes, group, strict=True) if g == group[i]]
+                seen = np.concatenate(
+                    above_and_below if kind == "mean" else [np.mean(siblings, axis=0)]
+                )
             grown.append(state + np.maximum(seen @ w[f"{kind}{n}_w"] + w[f"{kind}{n}_b"], 0))
         states = grown
     scores: np.ndarray = np.exp([state @ w["out_w"] + w["out_b"] for state in states])

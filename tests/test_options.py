@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from clutter import KINDS
 from clutter.errors import CleaningError
 from clutter.options import CleanOptions
 
@@ -17,6 +18,8 @@ from clutter.options import CleanOptions
     ("options", "message"),
     [
         ({"keep": ["title", "bodi"]}, "keep: unknown label 'bodi'"),
+        ({"kinds": ["article", "froum"]}, "kinds: unknown kind 'froum' (did you mean 'forum'?); "),
+        ({"kinds": []}, "kinds: name one or more of article, forum, product, "),
         ({"threshold": 1.01}, "threshold: a number from 0 to 1, not 1.01"),
         ({"threshold": float("nan")}, "threshold: a number from 0 to 1, not nan"),
         ({"format": "html"}, "format: unknown 'html'; there are text and markdown"),
@@ -40,6 +43,12 @@ def test_settings_travel_to_other_processes() -> None:
         len({options, CleanOptions(keep=("body",), threshold=0.25, html_field="page", lines=True)})
         == 1
     )
+
+
+def test_the_order_of_kinds_makes_no_other_setting() -> None:
+    options = CleanOptions(kinds=("forum", "article", "forum"))
+    assert options == CleanOptions(kinds=("article", "forum"))
+    assert CleanOptions().kinds == KINDS
 
 
 @pytest.mark.parametrize(
@@ -71,6 +80,7 @@ def test_a_record_without_a_page_says_what_it_has() -> None:
     [
         (False, ["id", "lines"], ["id", "lines"]),
         (True, ["id", "lines"], ["id", "original_lines"]),
+        (False, ["Kind", "id"], ["original_Kind", "id"]),
         (False, ["Metadata", "id"], ["original_Metadata", "id"]),
         (False, ["title", "error", "text"], ["original_title", "original_error", "original_text"]),
         (False, ["title", "original_title"], ["original_original_title", "original_title"]),
@@ -83,7 +93,7 @@ def test_fields_make_way_for_those_that_are_gained(
     assert CleanOptions(lines=lines).renamed_fields(names) == dict(zip(names, renamed, strict=True))
 
 
-NAMES = ("text", "title", "metadata", "error", "lines", "id")
+NAMES = ("text", "title", "kind", "metadata", "error", "lines", "id")
 
 
 @given(st.lists(st.sampled_from(NAMES), unique=True),

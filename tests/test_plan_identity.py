@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -130,6 +131,22 @@ def test_pages_that_differ_in_case_have_one_output_on_a_disk_that_ignores_it(
             check("in", output="out")
     else:
         check("in", output="out")
+
+
+@pytest.mark.parametrize(
+    ("ignores_case", "platform", "is_one"),
+    [(False, "linux", False), (True, "linux", True), (False, "darwin", True)],
+)
+def test_names_in_two_unicode_forms_are_one_on_a_disk_that_takes_them_for_one(
+    monkeypatch: pytest.MonkeyPatch, ignores_case: bool, platform: str, is_one: bool
+) -> None:
+    monkeypatch.setattr(os.path, "samefile", lambda one, two: ignores_case)
+    monkeypatch.setattr(sys, "platform", platform)
+    plan_output("out", ["in"], ".txt", is_folder=True)  # what is known of disks is asked anew
+    composed, decomposed = "out/Caf\u00e9.txt", "out/Cafe\u0301.txt"
+    assert (identity(composed) == identity(decomposed)) == is_one
+    assert (identity(composed) == identity(decomposed.replace("C", "c"))) == ignores_case
+    assert identity(composed) != identity("out/Cafe.txt")
 
 
 def test_a_folder_inside_the_input_is_known_by_what_it_is(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from made_pages import made_page
 
 from clutter import LABELS, Page, features
 from clutter.cli import render
@@ -28,7 +29,7 @@ def make_page(text: str, *labels: str, sure: float = 0.93) -> Page:
     rows = np.full((found.number.size, len(LABELS)), (1 - sure) / (len(LABELS) - 1), np.float32)
     for row, label in enumerate([*labels, *["body"] * (len(rows) - len(labels))]):
         rows[row, LABELS.index(label)] = sure
-    return Page(text, found.number, found.lines.start, found.lines.end, rows)
+    return made_page(text, rows)
 
 
 class Reader(HTMLParser):
@@ -79,9 +80,10 @@ def test_jsonl_has_one_object_a_line() -> None:
     rows = render.jsonl(page, "a/ü.txt").split("\n")
     assert rows.pop() == ""
     assert [json.loads(row) for row in rows] == [
-        {"path": "a/ü.txt", "number": 1, "label": "nav", "confidence": 0.9123, "text": "Home"},
-        {"path": "a/ü.txt", "number": 3, "label": "title", "confidence": 0.9123,
-         "text": '"Мост" \u2028 open'},
+        {"path": "a/ü.txt", "kind": "article", "number": 1, "label": "nav", "confidence": 0.9123,
+         "main": 0.025, "text": "Home"},
+        {"path": "a/ü.txt", "kind": "article", "number": 3, "label": "title", "confidence": 0.9123,
+         "main": 0.9249, "text": '"Мост" \u2028 open'},
     ]  # fmt: skip
     assert "Мост" in rows[1]
 
@@ -108,14 +110,16 @@ def test_nothing_of_a_page_steers_the_screen(text: str, name: str) -> None:
         assert not re.search("[\0-\x08\x0b-\x1f\x7f-\x9f]", output)
 
 
-def test_color_paints_each_line_and_resets(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_color_paints_each_line_and_marks_those_that_are_kept(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.delenv("NO_COLOR", raising=False)
     page = make_page("Home\nLog in\n\n\nBridge opens\n", "nav", "nav", "title")
     assert render.color(page) == (
-        "\x1b[2mnav      0.93  Home\x1b[0m\n"
-        "\x1b[2mnav      0.93  Log in\x1b[0m\n"
+        "\x1b[2m  nav      0.93  Home\x1b[0m\n"
+        "\x1b[2m  nav      0.93  Log in\x1b[0m\n"
         "\n"
-        "\x1b[1mtitle    0.93  Bridge opens\x1b[0m\n"
+        "\x1b[1m+ title    0.93  Bridge opens\x1b[0m\n"
     )
 
 
@@ -128,8 +132,8 @@ def test_the_legend_names_each_label_once_in_its_color(monkeypatch: pytest.Monke
 
 def test_no_color(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
-    assert render.color(make_page("Home", "nav")) == "nav      0.93  Home\n"
-    assert render.legend() == "kept: body title   dropped: meta nav comment ad teaser notice\n\n"
+    assert render.color(make_page("Home", "nav")) == "  nav      0.93  Home\n"
+    assert render.legend() == "body title meta nav comment ad teaser notice   + kept\n\n"
 
 
 @given(TEXT)
@@ -156,8 +160,21 @@ def test_html_has_label_confidence_and_direction_on_every_line() -> None:
 def test_html_legend_shows_each_label_as_its_lines_look() -> None:
     legend = read_html().lines
     assert [attributes["data-label"] for attributes, _ in legend] == list(LABELS)
-    for attributes, word in legend:
-        assert word == ("dropped" if attributes.get("class") == "dropped" else "kept")
+    assert {word for _, word in legend} == {"kept, or "}
+    document = "".join(render.html([]))
+    assert document.count("<span>dropped</span></p>") == len(LABELS)
+    assert "p.dropped, span { color: var(--faded) }" in document  # as dropped lines are
+
+
+def test_what_is_kept_is_what_clean_keeps(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    page = make_page("Ferry\nThe answer of a reader", "title", "comment")
+    page.main[:] = 0.2, 0.9  # main content is not what the labels say
+    assert page.clean() == "The answer of a reader"
+    assert [row[0] for row in render.color(page).splitlines()] == [" ", "+"]
+    title, answer = read_html(("a", page)).lines[len(LABELS) :]
+    assert title[0]["class"] == "dropped"
+    assert "class" not in answer[0]
 
 
 def test_html_gives_each_label_a_tint_of_its_own() -> None:
@@ -210,7 +227,8 @@ def test_html_holds_several_pages_under_their_names() -> None:
         ("d", make_page("two")),
     ]
     found = read_html(*pages)
-    assert found.headings == ["a<b>.txt", "c\ufffd.txt", "d"]
+    assert found.headings == ["a<b>.txt ", "c\ufffd.txt ", "d "]
+    assert '<h2 dir="auto">d <span>(article, 100% sure)</span></h2>' in "".join(render.html(pages))
     assert [text for _, text in found.lines[len(LABELS) :]] == ["one", "two"]
 
 
@@ -221,11 +239,11 @@ def test_html_is_well_formed_and_shows_the_text_whatever_it_is(text: str, path: 
     assert not re.search(UNFIT, document)
     found = Reader(document)
     assert set(found.tags) == {
-        "html", "head", "meta", "title", "style", "body", "h1", "h2", "p", "section",
+        "html", "head", "meta", "title", "style", "body", "h1", "h2", "p", "section", "span",
     }  # fmt: skip
     shown = [text for _, text in found.lines[len(LABELS) :]]
     assert shown == [render.visible(line.text) for line in page.lines]
-    assert found.headings == [render.visible(path)]
+    assert found.headings == [f"{render.visible(path)} "]
 
 
 def test_html_needs_nothing_from_elsewhere() -> None:
@@ -243,13 +261,11 @@ def test_html_reads_pages_as_it_goes() -> None:
 
     for piece in render.html(pages()):  # type: ignore[arg-type]
         if "<h2" in piece:
-            assert f">{taken[-1]}<" in piece
+            assert f">{taken[-1]} <" in piece
     assert taken == [0, 1, 2]
 
 
 def test_a_model_with_other_labels_can_be_shown() -> None:
-    found = features.split(["one"])
-    rows = np.array([[0.1, 0.9]], np.float32)
-    page = Page("one", found.number, found.lines.start, found.lines.end, rows, ("body", "junk"))
-    assert "junk  0.90  one" in render.color(page)
+    page = made_page("one", [[0.1, 0.9]], ("body", "junk"))
+    assert "  junk  0.90  one" in render.color(page)
     assert read_html(("a", page)).lines[-1][0]["data-label"] == "junk"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,23 @@ def test_the_report_holds_the_numbers(scores: Scores) -> None:
     assert "body 2 0 0 1 0 0 0 0" in rows
     assert report.endswith("\n")
     assert all(line == line.rstrip() for line in report.split("\n"))
+
+
+def test_the_report_has_the_kinds_and_the_main_content_of_pages_that_say_them() -> None:
+    pages = [replace(FIRST, head={"kind": "article"}), replace(SECOND, head={"kind": "forum"})]
+    pages[1] = replace(pages[1], main=(1, -1, 0))
+    scores = evaluate(Answering(map(sure, GUESSES)), pages)
+    rows = [" ".join(line.split()) for line in format_text(scores).splitlines()]
+    start = rows.index("Kind of the page: accuracy 0.500 (2 pages)")
+    assert rows[start + 1 : start + 4] == [
+        "precision recall F1 pages",
+        "article 0.500 1.000 0.667 1",
+        "forum 0.000 0.000 0.000 1",
+    ]
+    start = rows.index("Main content, against reference texts")
+    assert rows[start + 2] == "by characters 1.000 1.000 1.000"
+    found = json.loads(format_json(scores))
+    assert (found["kinds"]["accuracy"], found["main_by_characters"]["f1"]) == (0.5, 1)
 
 
 def test_the_report_shows_disagreements_by_file_and_line(tmp_path: Path) -> None:

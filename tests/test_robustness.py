@@ -116,12 +116,12 @@ def test_ten_megabytes_of_nothing(model: clutter.Model) -> None:
     assert len(check(model, "\u200b" * 5_000_000 + " " * 5_000_000)) == 0
 
 
-def test_a_million_lines(model: clutter.Model) -> None:
-    text = ("Home\n\n\u200b\rA line that ends here.\r\n" + "\n\r\n\n" * 2) * 100_000
+def test_three_hundred_thousand_lines(model: clutter.Model) -> None:
+    text = ("Home\n\n\u200b\rA line that ends here.\r\n" + "\n\r\n\n" * 2) * 30_000
     page = model.label(text)
-    assert len(page) == 200_000
-    assert (np.diff(page.number) == np.tile([3, 7], 100_000)[:-1]).all()
-    expected = np.tile([4, 22], 100_000)
+    assert len(page) == 60_000
+    assert (np.diff(page.number) == np.tile([3, 7], 30_000)[:-1]).all()
+    expected = np.tile([4, 22], 30_000)
     assert (page.end - page.start == expected).all()
     assert page.lines[-1].text == "A line that ends here."
     np.testing.assert_allclose(page.probabilities.sum(axis=1), 1, atol=1e-5)

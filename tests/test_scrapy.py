@@ -7,6 +7,7 @@ items and settings do is asked of the pipeline that a crawler makes.
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 import subprocess
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from networks import LISTING, model_of_kinds
 from served import PAGES, serving
 
 pytest.importorskip("scrapy", reason="needs Scrapy")
@@ -86,6 +88,7 @@ def stats(of: CleanPipeline) -> dict[str, Any]:
 HTML = PAGES["/bridge"]
 TITLE = "Harbour bridge opens a year early"
 CLEAN = clutter.load().label_html(HTML).clean()
+KIND = clutter.load().label_html(HTML).kind
 METADATA = asdict(clutter.load().label_html(HTML).metadata)
 
 
@@ -107,6 +110,7 @@ def test_a_crawl_stores_articles_and_leaves_other_items_alone(tmp_path: Path) ->
             "title": page.title,
             "original_title": "of the spider",
             "text": page.clean(keep=("title", "body")),
+            "kind": page.kind,
             "metadata": asdict(page.metadata_at(site.url + path)),
         }
         for path, page in sorted(pages.items())
@@ -120,7 +124,8 @@ def test_a_crawl_stores_articles_and_leaves_other_items_alone(tmp_path: Path) ->
     counted = json.loads((tmp_path / "stats.json").read_text())
     lines = Counter(line.label for page in pages.values() for line in page.lines)
     every = [page.end - page.start for page in pages.values()]
-    kept = [page.kept() for page in pages.values()]
+    kept = [page.kept(keep=("title", "body")) for page in pages.values()]
+    kinds = Counter(page.kind for page in pages.values())
     assert {name: value for name, value in counted.items() if name.startswith("clutter/")} == {
         "clutter/pages": len(PAGES),
         "clutter/errors": 1,
@@ -130,6 +135,7 @@ def test_a_crawl_stores_articles_and_leaves_other_items_alone(tmp_path: Path) ->
             int(size[rows].sum()) for size, rows in zip(every, kept, strict=True)
         ),
         **{f"clutter/lines/{label}": lines[label] for label in LABELS},
+        **{f"clutter/kind/{kind}": number for kind, number in kinds.items()},
     }
     assert counted["item_scraped_count"] == len(PAGES) + 1
     assert counted["item_dropped_count"] == 1
@@ -166,6 +172,10 @@ def test_a_wrong_setting_stops_a_crawl_before_its_first_request(
         ({"html": "a", "text": "b"}, "not both"),
         ({"html": "html", "kept": ["body"]}, "unknown setting CLUTTER_KEPT; there are CLUTTER_M"),
         ({"html": "html", "keep": ["text"]}, "wrong CLUTTER_ settings: keep: unknown label 'text'"),
+        (
+            {"html": "html", "kinds": ["news"]},
+            "settings: kinds: unknown kind 'news'",
+        ),
         ({"html": "html", "threshold": "high"}, "CLUTTER_THRESHOLD: could not convert"),
         ({"html": "html", "threshold": 2}, "threshold: a number from 0 to 1, not 2"),
         ({"html": "html", "lines": "perhaps"}, "CLUTTER_LINES: Supported values"),
@@ -188,6 +198,7 @@ def test_a_file_that_is_no_model_is_named(tmp_path: Path) -> None:
 def test_settings_may_come_from_the_command_line() -> None:
     options = pipeline(html="html", keep="title, body", threshold="0.7", lines="1").options
     assert (options.keep, options.threshold, options.lines) == (("title", "body"), 0.7, True)
+    assert pipeline(html="html", kinds="forum, article").options.kinds == ("article", "forum")
 
 
 def test_the_settings_are_those_of_clean() -> None:
@@ -201,7 +212,7 @@ def test_the_settings_are_those_of_clean() -> None:
 
 def test_lines_come_along_where_they_are_asked_for() -> None:
     item = pipeline(html="html", lines=True).process_item({"html": HTML})
-    assert item.keys() == {"text", "title", "metadata", "lines"}
+    assert item.keys() == {"text", "title", "kind", "metadata", "lines"}
     assert item["lines"][0].keys() == {"number", "text", "label", "confidence"}
     assert [line["text"] for line in item["lines"]] == [
         line.text for line in clutter.load().label_html(HTML).lines
@@ -228,6 +239,7 @@ def test_plain_text_gives_way_to_clean_text() -> None:
     assert made.process_item({"text": text, "n": 1}) == {
         "text": clutter.clean(text),
         "title": TITLE,
+        "kind": clutter.load().label(text).kind,
         "metadata": asdict(Metadata(title=TITLE)),
         "n": 1,
     }
@@ -237,17 +249,19 @@ def test_plain_text_gives_way_to_clean_text() -> None:
 def test_the_item_stays_the_same_object() -> None:
     item = {"html": HTML.decode()}
     assert pipeline(html="html").process_item(item) is item
-    assert item == {"text": CLEAN, "title": TITLE, "metadata": METADATA}
+    assert item == {"text": CLEAN, "title": TITLE, "kind": KIND, "metadata": METADATA}
 
 
 def test_what_the_spider_found_itself_is_kept_under_another_name() -> None:
     item = {"title": "mine", "original_title": "older", "text": "lead", "error": 0, "html": HTML}
-    item["metadata"] = "of the spider"
+    item |= {"metadata": "of the spider", "kind": 5}
     assert pipeline(html="html").process_item(item) == {
         "title": TITLE,
         "original_title": "older",
         "original_original_title": "mine",
         "text": CLEAN,
+        "kind": KIND,
+        "original_kind": 5,
         "metadata": METADATA,
         "original_metadata": "of the spider",
         "original_text": "lead",
@@ -285,14 +299,15 @@ def test_an_item_of_scrapy_loses_the_page_and_gains_its_text() -> None:
     assert dict(item) == {"text": CLEAN, "title": TITLE, "original_title": "mine"}
 
 
-def test_an_item_that_declares_metadata_gets_it() -> None:
+def test_an_item_that_declares_metadata_and_kind_gets_them() -> None:
     class WithMetadata(ArticleItem):
         metadata = scrapy.Field()
+        kind = scrapy.Field()
 
     made = pipeline(html="html")
     url = "https://example.org/bridge"
     item = made.process_item(WithMetadata(html=HTML, url=url))
-    assert item["metadata"] == METADATA | {"url": url}
+    assert (item["metadata"], item["kind"]) == (METADATA | {"url": url}, KIND)
     item = made.process_item(WithMetadata(html=HTML, metadata="of the spider"))
     assert item["metadata"] == "of the spider"
 
@@ -312,19 +327,44 @@ def test_a_class_need_not_declare_a_title() -> None:
     assert pipeline(html="html").process_item(ArticleAttrs(HTML)) == ArticleAttrs(None, CLEAN)
 
 
-def test_a_class_without_a_place_for_the_text_is_told_to_declare_one() -> None:
-    class RawItem(scrapy.Item):
-        html = scrapy.Field()
+class RawItem(scrapy.Item):
+    html = scrapy.Field()
 
-    made = pipeline(html="html")
-    item = RawItem(html=HTML)
-    with pytest.raises(CleaningError, match="RawItem has to declare a field 'text'"):
-        made.process_item(item)
-    assert item["html"] == HTML
-    with pytest.raises(CleaningError, match="ArticleAttrs has to declare a field 'original_text'"):
-        made.process_item(ArticleAttrs(HTML, "a lead of the spider's own"))
-    with pytest.raises(CleaningError, match="ArticleData has to declare a field 'lines'"):
-        pipeline(html="html", lines=True).process_item(ArticleData("u", HTML))
+
+@pytest.mark.parametrize(
+    ("item", "lines", "reason"),
+    [
+        (RawItem(html=HTML), False, "RawItem has to declare the field 'text', or be a dict"),
+        (
+            RawItem(html=HTML),
+            True,
+            "RawItem has to declare the fields 'text' and 'lines', or be a dict",
+        ),
+        (
+            ArticleAttrs(HTML, "a lead of the spider's own"),
+            False,
+            "ArticleAttrs has to declare the field 'original_text', or be a dict",
+        ),
+        (
+            ArticleData("u", HTML),
+            True,
+            "ArticleData has to declare the field 'lines', or be a dict",
+        ),
+        ({"html": [HTML]}, False, "'html' holds a list, but a page is a str or bytes"),
+    ],
+)
+def test_items_that_cannot_take_the_text_are_dropped_and_one_error_says_why(
+    item: Any, lines: bool, reason: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    made = pipeline(html="html", lines=lines)
+    for one in [copy.deepcopy(item) for _ in range(3)]:
+        with pytest.raises(DropItem) as dropped:
+            made.process_item(one)
+        assert str(dropped.value) == f"clutter: {reason}"
+        assert "harbour" not in repr(one)  # Scrapy logs it
+    made.close_spider()
+    assert caplog.messages == [f"clutter drops items: {reason}"]
+    assert stats(made) == {"clutter/errors": 3}
 
 
 @pytest.mark.parametrize(
@@ -346,9 +386,21 @@ def test_an_item_whose_page_cannot_be_cleaned_is_dropped_with_the_reason(
     assert stats(made) == {"clutter/errors": 1}
 
 
-def test_what_is_no_page_at_all_is_a_mistake_of_the_spider() -> None:
-    with pytest.raises(CleaningError, match="'html' holds a list; a page is a str or bytes"):
-        pipeline(html="html").process_item({"html": [HTML]})
+def test_an_item_whose_page_is_of_another_kind_is_dropped_and_counted(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    model_of_kinds().save(tmp_path / "kinds.safetensors")
+    made = pipeline(text="text", model=str(tmp_path / "kinds.safetensors"), kinds=["article"])
+    item = {"url": "u", "text": LISTING}
+    with pytest.raises(DropItem, match="clutter: of another kind: listing"):
+        made.process_item(item)
+    assert item == {"url": "u"}
+    assert stats(made) == {"clutter/kind/listing": 1, "clutter/dropped/listing": 1}
+    made.process_item({"other": 1})
+    made.close_spider()
+    assert "clutter has cleaned nothing" not in caplog.text
+    assert made.process_item({"text": "The ferry is back."})["kind"] == "article"
+    assert stats(made)["clutter/kind/article"] == stats(made)["clutter/pages"] == 1
 
 
 def test_a_crawl_whose_items_have_no_such_field_ends_with_an_error(

@@ -20,6 +20,7 @@ from networks import random_model
 
 import clutter
 from clutter import Model, ModelError
+from clutter.markup import MARKUP_FEATURE_NAMES
 from clutter.network import weight_shapes
 
 
@@ -111,8 +112,8 @@ def rewritten(
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        (lambda h: h.update(format=4), "format 4; this version reads formats 2 and 3"),
-        (lambda h: h.pop("format"), "format None; this version reads formats 2 and 3"),
+        (lambda h: h.update(format=5), "format 5, and this version reads format 4"),
+        (lambda h: h.pop("format"), "format None, and this version reads format 4"),
         (lambda h: h.update(labels=[]), "other labels than body, title"),
         (lambda h: h.update(labels="body"), "other labels than"),
         (lambda h: h.update(labels=[1, 2]), "other labels than"),
@@ -133,9 +134,15 @@ def test_a_header_that_does_not_fit_is_refused(
         load_bytes(scratch, rewritten(saved, change_header=change))
 
 
+@pytest.mark.parametrize("names", [["link share", "other"], [*MARKUP_FEATURE_NAMES, "new"], "cues"])
+def test_other_markup_features_are_refused(saved: bytes, scratch: Path, names: object) -> None:
+    with pytest.raises(ModelError, match="other features"):
+        load_bytes(scratch, rewritten(saved, lambda h: h["features"].update(cues=names)))
+
+
 ARRAYS = sorted(
     {"ngrams", "ngrams_scale", "marks", "marks_scale", "shape_mean", "shape_scale"}
-    | weight_shapes(1, 1, 1, 1, 1).keys()
+    | weight_shapes(1, 1, 1, 1).keys()
 )
 
 

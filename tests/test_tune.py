@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from networks import random_model
-from training_for_a_moment import PAGES, PROMOTION, SITE, messages, tiny_training
+from training_for_a_moment import PROMOTION, SITE, TEXTS, messages, tiny_training
 
 import clutter
 from clutter import Model, features, labelled
@@ -18,7 +18,7 @@ from clutter.training.tune import tune
 
 @pytest.fixture(scope="module")
 def pages() -> list[LabelledPage]:
-    return labelled.read_all([PAGES])
+    return labelled.read_all(TEXTS)
 
 
 @pytest.fixture(scope="module")

@@ -203,10 +203,11 @@ def test_workers_end_at_once(tmp_path: Path, fatal: None) -> None:
 
 
 def test_while_a_result_is_awaited_the_pages_after_it_are_counted(
-    tmp_path: Path, fatal: None
+    tmp_path: Path, fatal: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(workers, "TICK_SECONDS", 0.05)
     counted: list[int] = []
-    processes = Workers(OPTIONS, str(tmp_path), 2, 2)
+    processes = Workers(OPTIONS, str(tmp_path), 2, 1)
     try:
         steps = [lines("endless"), lines(1, 2), lines(3)]
         list(processes.results(iter(steps), clean, counted.append))

@@ -16,6 +16,9 @@ from clutter.training.samples import Sample
 
 PAGES = Path(__file__).parent.parent / "labelled" / "pages" / "en"
 
+TEXTS = sorted(path for path in PAGES.glob("*.tsv") if "\n# html: " not in path.read_text("utf-8"))
+"""The files of pages that stand there as text, without HTML."""
+
 SMALL = {
     "NGRAM_SIZE": 4,
     "MARKUP_SIZE": 4,

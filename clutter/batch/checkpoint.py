@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 from clutter.errors import BatchError
 from clutter.files import is_taken, replacing
 from clutter.formats import output_name
-from clutter.plan import InputFile, Output, work_folder
+from clutter.plan import InputFile, Output, real_place, work_folder
 from clutter.text import printable
 
 Stamp = list[int]
@@ -114,7 +114,7 @@ class RunDirectory:
     def __init__(self, output: Output) -> None:
         self.output = output
         self.existed = output.path.exists()
-        real = Path(os.path.realpath(output.path))
+        real = real_place(output.path)
         self.work = work_folder(output.path, output.is_folder)
         self.errors = output.path.parent / (real.name + ".errors.jsonl")
         self.part = self.work / "part"

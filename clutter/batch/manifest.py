@@ -27,10 +27,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from clutter.batch.checkpoint import KEPT, NEW, SAME, Checkpoint, RunDirectory, Stamp, stamp_of
+from clutter.batch.tasks import NO_FILE
 from clutter.errors import BatchError
 from clutter.files import is_taken, replacing
 from clutter.options import CleanOptions
-from clutter.storage import files_of_model, shipped_model_file
+from clutter.storage import check_model_file, shipped_model_file
 from clutter.text import printable
 
 if TYPE_CHECKING:
@@ -41,8 +42,8 @@ logger = logging.getLogger(__name__)
 
 class Row(NamedTuple):
     """An output file in a folder: its path below the folder, its size in bytes and its time of
-    change in nanoseconds; the path and the stamp of its input file; and the key of the settings,
-    "" if it must be made anew."""
+    change in nanoseconds, ``NO_FILE`` and 0 for a page that gets none; the path and the stamp of
+    its input file; and the key of the settings, "" if it must be made anew."""
 
     target: str
     size: int
@@ -58,10 +59,10 @@ class Row(NamedTuple):
 
 
 def model_identity(options: CleanOptions) -> str:
-    """A hash of the content of the model: of its file, or of both if it is one of 0.1.0. Raises
-    ModelError, OSError."""
-    files = files_of_model(options.model or shipped_model_file())
-    return " ".join(_hash(file, *stamp_of(file)) for file in files)
+    """A hash of the content of the model's file. Raises ModelError if it is no model, OSError."""
+    file = Path(options.model or shipped_model_file())
+    check_model_file(file)
+    return _hash(file, *stamp_of(file))
 
 
 @functools.lru_cache(8)
@@ -96,17 +97,19 @@ def compare_folder(run: RunDirectory, checkpoint: Checkpoint) -> None:
         for listed, _ in run.files():
             state = NEW
             target = run.output.path_of(listed.file)
-            with contextlib.suppress(FileNotFoundError, NotADirectoryError):
-                there = os.stat(target)
-                row = _find(table, run.name_of(listed.file))
-                if row is None or (row.size, row.time, row.source) != (
-                    there.st_size,
-                    there.st_mtime_ns,
-                    listed.file.path,
-                ):
-                    state = KEPT if is_taken(target) else NEW
-                elif (row.stamp, row.key) == (listed.stamp, checkpoint.key):
-                    state = SAME
+            try:
+                size, time_ns, _ = stamp_of(target)
+            except (FileNotFoundError, NotADirectoryError):
+                size, time_ns = NO_FILE, 0
+            row = _find(table, run.name_of(listed.file))
+            if row is None or (row.size, row.time, row.source) != (
+                size,
+                time_ns,
+                listed.file.path,
+            ):
+                state = KEPT if is_taken(target) else NEW
+            elif (row.stamp, row.key) == (listed.stamp, checkpoint.key):
+                state = SAME
             if state == SAME:
                 checkpoint.unchanged[not listed.file.is_page] += 1
             else:
@@ -117,14 +120,16 @@ def compare_folder(run: RunDirectory, checkpoint: Checkpoint) -> None:
 
 def write_folder(run: RunDirectory) -> None:
     """Add the journal of a run to the manifest, without the rows whose output is not there any
-    more, and delete it. Raises OSError."""
+    more (of pages that get no file, whose input is not), and delete it. Raises OSError."""
     if not run.journal.exists():
         return
     with replacing(run.manifest) as file, gzip.GzipFile("", "wb", 6, file, 0) as lines:
         if run.manifest.exists():
             with contextlib.closing(_table(run)) as table:
                 for (line,) in table.execute("select row from rows order by target"):
-                    if os.path.lexists(run.output.path / json.loads(line)[0]):
+                    row = Row(*json.loads(line))
+                    no_file = row.size == NO_FILE
+                    if os.path.lexists(row.source if no_file else run.output.path / row.target):
                         lines.write(line)
         else:
             lines.writelines(_whole_lines(run.journal))

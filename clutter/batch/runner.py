@@ -29,7 +29,7 @@ from clutter.batch.progress import shown_progress
 from clutter.batch.steps import list_files, steps_from
 from clutter.batch.workers import Workers
 from clutter.batch.writer import Writer, failures, finish_file
-from clutter.cleaning import load_model
+from clutter.cleaning import load_model, of_other_kinds
 from clutter.errors import BatchError, InputError, WorkersError
 from clutter.formats import KINDS, output_ending
 from clutter.formats.base import failure_line
@@ -83,15 +83,17 @@ class Summary:
         ]
         if passed:
             rows.append(f"passed over: {', '.join(passed)}")
+        if dropped := of_other_kinds(counts):
+            rows.append(dropped)
         lines = sum(counts[f"lines/{label}"] for label in LABELS)
         if lines:
             by_label = ", ".join(f"{x} {counts[f'lines/{x}'] / lines:.0%}" for x in LABELS)
             rows.append(f"{plural(lines, 'line')}: {by_label}")
         size = counts["characters"]
         if size:
-            dropped = size - counts["characters/kept"]
+            left_out = size - counts["characters/kept"]
             rows.append(
-                f"{dropped:,} of {plural(size, 'character')} dropped ({dropped / size:.0%})"
+                f"{left_out:,} of {plural(size, 'character')} dropped ({left_out / size:.0%})"
             )
         return "\n".join(rows)
 
@@ -121,6 +123,8 @@ def run(
     ``page_timeout`` seconds (0: no limit) or kills the process that cleans it. ``by_site`` reads
     the input twice, and first counts on how many pages of its site each line appears
     (repetition.py). ``progress`` shows the progress of the run on standard error.
+
+    Pages that are not of one of ``options.kinds`` are counted and have no record or file.
 
     In an output folder, only files are cleaned that are new or have changed since the last run
     with these settings. Files that no run has written, or that were changed since, are not

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from clutter.cleaning import Cleaned, text_of
+from clutter.cleaning import Cleaned, Dropped, text_of
 from clutter.files import move
 from clutter.formats import output_format_of
 from clutter.formats.base import Chunk, Format
@@ -22,6 +22,9 @@ from clutter.repetition import Repetition, load_repetition, page_keys
 
 THERE_ALREADY = "was there already; --force overwrites it"
 """The reason of a page whose output would replace a file that no run has written."""
+
+NO_FILE = -1
+"""In place of the size of a page's file: it gets none, since the page is of another kind."""
 
 
 @dataclass(frozen=True)
@@ -48,8 +51,8 @@ class Result:
     """The result of a task: a piece of the output, entries of records that failed, and counts.
 
     ``written`` has the path, size in bytes and time of change (nanoseconds) of each file of clean
-    text that is as the page of this task. ``rows`` are records that are not yet encoded: those of
-    a part of a task.
+    text that is as the page of this task; of a page that gets no file, ``NO_FILE`` and 0.
+    ``rows`` are records that are not yet encoded: those of a part of a task.
     """
 
     piece: bytes = b""
@@ -77,7 +80,15 @@ def clean_part(task: Task, options: CleanOptions, folder: str) -> Result:
     errors, counts = list(cleaned.errors), Counter(cleaned.counts)
     written = []
     for i, (target, page) in enumerate(zip(task.targets, cleaned.pages, strict=True)):
-        if not isinstance(page, Cleaned):
+        if isinstance(page, Dropped):
+            if os.path.lexists(target):
+                reason = f"{page.reason}; the file {target} that is there already was left"
+                errors.append(task.format.failure(task.name, task.chunk, i, reason))
+                counts["errors"] += 1
+            else:
+                written.append((target, NO_FILE, 0))
+            continue
+        if isinstance(page, str):
             continue
         if target in task.kept and not _is_file_of(target, page, options, folder):
             errors.append(task.format.failure(task.name, task.chunk, i, THERE_ALREADY))

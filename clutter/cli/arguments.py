@@ -7,12 +7,13 @@ import codecs
 import contextlib
 import os
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, NoReturn
 
+from clutter import page
 from clutter.cli.messages import naming
 from clutter.errors import InputError
 from clutter.formats import KINDS
-from clutter.page import LABELS
 from clutter.text import is_text_encoding
 
 if TYPE_CHECKING:
@@ -141,10 +142,19 @@ def is_standard_output(output: str | None) -> bool:
 
 def label_list(value: str) -> tuple[str, ...]:
     """Labels separated by commas. Raises ArgumentTypeError if there is none."""
-    labels = tuple(label.strip() for label in value.split(",") if label.strip())
-    if not labels:
-        raise argparse.ArgumentTypeError(f"no label in {value!r}; there are {', '.join(LABELS)}")
-    return labels
+    return _names(value, "label", (page.MAIN, *page.LABELS))
+
+
+def kind_list(value: str) -> tuple[str, ...]:
+    """Kinds of pages separated by commas. Raises ArgumentTypeError if there is none."""
+    return _names(value, "kind", page.KINDS)
+
+
+def _names(value: str, what: str, known: Sequence[str]) -> tuple[str, ...]:
+    names = tuple(name.strip() for name in value.split(",") if name.strip())
+    if not names:
+        raise argparse.ArgumentTypeError(f"no {what} in {value!r}; there are {', '.join(known)}")
+    return names
 
 
 def probability(value: str) -> float:

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from clutter.cleaning import clean_many, count, load_model
+from clutter.cleaning import Dropped, clean_many, count, load_model, of_other_kinds
 from clutter.cli.arguments import (
     add_force,
     add_jobs,
@@ -26,6 +26,7 @@ from clutter.cli.arguments import (
     check_force,
     describe,
     is_standard_output,
+    kind_list,
     label_list,
     probability,
     whole_number,
@@ -49,7 +50,7 @@ from clutter.formats import OUTPUT_ENDINGS, base, output_ending, output_format_o
 from clutter.formats.base import failure_line
 from clutter.formats.jsonl import json_text
 from clutter.options import TEXT_FORMATS, CleanOptions
-from clutter.page import KEPT, LABELS
+from clutter.page import KEPT, KINDS, LABELS
 from clutter.plan import STANDARD_INPUT, InputFile, Output, needs_folder, plan_output
 from clutter.text import plural, printable
 
@@ -78,11 +79,13 @@ examples:
                                          read records from a pipe, write each as soon as
                                          it is clean
   $ clutter clean page.html --format json
-                                         print a JSON object with text, title and metadata:
-                                         author, date, language, site_name, url
+                                         print a JSON object with text, title, kind and
+                                         metadata: author, date, language, site_name, url
   $ clutter clean crawl.warc.gz -o clean.jsonl
                                          clean an archive; write records with id, url,
-                                         date, text, title and metadata
+                                         date, text, title, kind and metadata
+  $ clutter clean crawl.warc.gz -o clean.jsonl --kind article,forum
+                                         only articles and threads; count the other pages
   $ clutter clean crawl/ -o clean.parquet --html content --lines
                                          clean files of records that hold HTML in the
                                          field "content"; also write every line with
@@ -104,7 +107,7 @@ in the order of the input. It cannot be continued. A page that cannot be cleaned
 on standard error (the first 20 are), and the stream continues.
 
 A record from JSON lines or Parquet keeps its other fields. If an old field has the same
-name as a new one (text, title, metadata, lines), it is renamed to original_NAME.
+name as a new one (text, title, kind, metadata, lines), it is renamed to original_NAME.
 
 HTML needs turbohtml, its metadata dateparser, WARC fastwarc, Parquet and .zst pyarrow
 (pip install turbohtml dateparser fastwarc pyarrow).""",
@@ -129,16 +132,27 @@ HTML needs turbohtml, its metadata dateparser, WARC fastwarc, Parquet and .zst p
         type=label_list,
         default=KEPT,
         metavar="LABELS",
-        help=f"labels to keep, separated by commas (default: {','.join(KEPT)}). "
-        f"All labels: {', '.join(LABELS)}",
+        help="what to keep, separated by commas. main: the lines that the page is there for, on a "
+        "shop's page the product, in a forum the answers too. title,body: the article alone. "
+        f"All labels: {', '.join(LABELS)} (default: {','.join(KEPT)})",
+    )
+    parser.add_argument(
+        "--kind",
+        dest="kinds",
+        type=kind_list,
+        default=KINDS,
+        metavar="KINDS",
+        help="clean pages of these kinds, separated by commas, and drop the others: they have no "
+        f"record or file and are counted on standard error. All kinds: {', '.join(KINDS)} "
+        "(default: all)",
     )
     parser.add_argument(
         "--format",
         choices=(*TEXT_FORMATS, JSON),
         default="text",
         help="format of the article. markdown is for HTML input and keeps headings, lists, quotes, "
-        "code, tables and links. json is for one page: an object with text, title and metadata "
-        "(default: text)",
+        "code, tables and links. json is for one page: an object with text, title, kind and "
+        "metadata (default: text)",
     )
     parser.add_argument(
         "--threshold",
@@ -194,6 +208,7 @@ def run(args: argparse.Namespace) -> int:
     options = CleanOptions(
         model=args.model,
         keep=args.keep,
+        kinds=args.kinds,
         threshold=args.threshold,
         format="text" if as_json else args.format,
         lines=args.lines,
@@ -282,7 +297,8 @@ def _start_run(read: Input, options: CleanOptions, args: argparse.Namespace) -> 
             inform("stopped")
             raise
     there = [summary.counts[key] for key in ("pages", "unchanged/pages", "unchanged/files")]
-    if summary.counts["errors"] and not any(there):
+    dropped = of_other_kinds(summary.counts)
+    if summary.counts["errors"] and not any(there) and not dropped:
         raise InputError(f"nothing could be cleaned; {printable(str(summary.errors))} says why")
     for line in str(summary).split("\n"):
         inform(line)
@@ -311,6 +327,8 @@ def _write_records(
         summary = _stream(read, files, options, args, ".jsonl", _print)
         if summary.counts["errors"]:
             inform(str(summary).partition("\n")[0])
+        if dropped := of_other_kinds(summary.counts):
+            inform(dropped)
         return 0
     output = plan_output(args.output, read.paths, "", is_folder=False)
     check_files(files, output)
@@ -374,7 +392,7 @@ def _stream(
             for failure in result.errors:
                 failures.add(failure)
     failures.end()
-    if failures.count and not counts["pages"]:
+    if failures.count and not counts["pages"] and not of_other_kinds(counts):
         raise InputError(f"nothing could be cleaned: {plural(failures.count, 'error')}")
     return batch.Summary(counts, counts["pages"], time.monotonic() - begin, None)
 
@@ -395,20 +413,30 @@ def _clean_pages(
     encoding = "utf-8" if as_json else options.encoding or "utf-8"
     encoder = codecs.getincrementalencoder(encoding)("backslashreplace")
     counts: Counter[str] = Counter()
+    written = 0
     for first in range(0, len(files), base.CHUNK_RECORDS):
         chunk = files[first : first + base.CHUNK_RECORDS]
         pages = clean_many([read_content(file, read.pieces) for file in chunk], options)
         counts.update(count(pages))
-        for number, (file, page) in enumerate(zip(chunk, pages, strict=True), first):
+        for file, page in zip(chunk, pages, strict=True):
             if isinstance(page, str):
                 raise InputError(f"{file.name}: {page}")
+            if isinstance(page, Dropped):
+                if len(files) == 1:
+                    inform(f"{page_name(file)}: {page.reason}; nothing is written")
+                continue
             text = json_text(page.fields()) + "\n" if as_json else page.file
             if output is not None:
                 with writing(prepared(output, file), force=force) as write:
                     write(encoder.encode(text))
             else:
-                name = heading(page_name(file), first=number == 0) if len(files) > 1 else ""
+                name = heading(page_name(file), first=written == 0) if len(files) > 1 else ""
                 write_out(encoder.encode(name + text))
+            written += 1
+    if len(files) > 1 and (dropped := of_other_kinds(counts)):
+        inform(dropped)
     lines = sum(counts[f"lines/{label}"] for label in LABELS)
     share = counts["characters/kept"] / max(counts["characters"], 1)
-    hint(f"{plural(len(files), 'page')}, {plural(lines, 'line')}, {share:.0%} of the text kept")
+    hint(
+        f"{plural(counts['pages'], 'page')}, {plural(lines, 'line')}, {share:.0%} of the text kept"
+    )

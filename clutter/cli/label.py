@@ -99,7 +99,8 @@ cannot be read is named on standard error (the first 20 are), and the others go 
 
 In a labelled file, a label that the model is not sure of is marked with its confidence,
 for example nav?0.43. Such a line counts as unlabelled until you replace the mark with a
-plain label. Train on the corrected files with: clutter train mine/ --base default ...
+plain label; so does the kind of the page, for example "# kind: article?0.55". Train on the
+corrected files with: clutter train mine/ --base default ...
 Labelled files that are there already stay as they are, and their pages are not read.""",
     )
     add_pages(parser, is_written=False)
@@ -107,9 +108,10 @@ Labelled files that are there already stay as they are, and their pages are not 
         "--format",
         choices=FORMATS,
         help="text: columns of label, confidence (0 to 1) and line. tsv: a labelled file, to "
-        "correct and train on. jsonl: one JSON object per line of a page. color: the columns in "
-        "colours, for a terminal. html: a document for a browser (default: color on a terminal, "
-        "else tsv)",
+        "correct and train on. jsonl: one JSON object per line of a page, with the kind of the "
+        "page and main, the probability that the page is there for the line. color: the columns in "
+        "colours, for a terminal; + marks what clutter clean keeps. html: a document for a browser "
+        "(default: color on a terminal, else tsv)",
     )
     parser.add_argument(
         "-o",
@@ -298,8 +300,13 @@ def _rendered(form: str, pages: Iterable[LabelledPage], several: bool) -> Iterat
         if form == "jsonl":
             yield render.jsonl(page.page, page.file.path, page.record)
             continue
+        kind = labelled.marked_kind(page.page)
         if several:
-            yield heading(page.name, first=number == 0)
+            # a labelled file has its kind in its head
+            name = page.name if form == "tsv" else f"{page.name} ({kind})"
+            yield heading(name, first=number == 0)
+        elif form == "color":
+            yield f"kind: {kind}\n\n"
         if form == "tsv":
             yield labelled.format_page(_to_correct(page, Path()))
         else:

@@ -18,7 +18,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from clutter.page import KEPT, LABELS, Line, Page
+from clutter.page import LABELS, Line, Page
 
 _SGR = {
     "body": "39", "title": "1", "meta": "36", "nav": "2",
@@ -48,7 +48,8 @@ p { position: relative; margin: 1px 0; padding: .1rem .6rem .1rem 5.6rem; min-he
 p::before { content: attr(data-label); position: absolute; left: .6rem;
   font-size: .8rem; line-height: 1.6rem }
 p.break { margin-top: .8rem }
-p.dropped { color: var(--faded) }
+p.dropped, span { color: var(--faded) }
+h2 span { font-weight: normal }
 p.dropped:hover { color: var(--ink) }
 [data-label="title"] { font-weight: bold }
 """
@@ -61,15 +62,18 @@ def text(page: Page) -> str:
 
 def jsonl(page: Page, path: str, record: Mapping[str, Any] | None = None) -> str:
     """One JSON object per line: path, the fields of ``record`` (those that tell a record from
-    others of its file), number, label, confidence (0 to 1) and text."""
+    others of its file), the kind of the page, number, label, confidence (0 to 1), main (the
+    probability of being main content, 0 to 1) and text."""
     rows = []
-    for line in page.lines:
+    for line, main in zip(page.lines, page.main.tolist(), strict=True):
         row = {
             "path": path,
             **(record or {}),
+            "kind": page.kind,
             "number": line.number,
             "label": line.label,
             "confidence": round(line.confidence, 4),
+            "main": round(main, 4),
             "text": line.text,
         }
         written = json.dumps(row, ensure_ascii=False)
@@ -80,31 +84,33 @@ def jsonl(page: Page, path: str, record: Mapping[str, Any] | None = None) -> str
 
 
 def color(page: Page) -> str:
-    """The columns of ``text`` in ANSI colours, with an empty line where the page has blank lines.
+    """The columns of ``text`` in ANSI colours, behind a + for lines that ``Page.clean`` keeps, with
+    an empty line where the page has blank lines.
 
     Lines are neither padded nor wrapped. If the environment variable NO_COLOR is set, there
     are no colours.
     """
     rows = []
-    for line, after_blank in _with_breaks(page):
+    kept_rows = page.kept().tolist()
+    for (line, after_blank), kept in zip(_with_breaks(page), kept_rows, strict=True):
         if after_blank:
             rows.append("\n")
-        rows.append(_paint(_columns(line, _width(page)), line.label) + "\n")
+        columns = f"{'+' if kept else ' '} {_columns(line, _width(page))}"
+        rows.append(_paint(columns, line.label) + "\n")
     return "".join(rows)
 
 
 def legend() -> str:
     """One line that shows the colour of each label, to print above ``color``."""
-    kept = " ".join([_paint(label, label) for label in LABELS if label in KEPT])
-    dropped = " ".join([_paint(label, label) for label in LABELS if label not in KEPT])
-    return f"kept: {kept}   dropped: {dropped}\n\n"
+    return f"{' '.join([_paint(label, label) for label in LABELS])}   + kept\n\n"
 
 
 def html(pages: Iterable[tuple[str, Page]]) -> Iterator[str]:
     """One self-contained HTML document for any number of (path, page), piece by piece.
 
     The background of a line shows its label, a tooltip its confidence, and lines that
-    ``Page.clean`` drops are pale. Characters that HTML forbids become U+FFFD.
+    ``Page.clean`` drops are pale. The heading of a page has its kind. Characters that HTML forbids
+    become U+FFFD.
     """
     hues = "".join([f'[data-label="{label}"] {{ --hue: {hue} }}\n' for label, hue in _HUE.items()])
     yield (
@@ -114,11 +120,11 @@ def html(pages: Iterable[tuple[str, Page]]) -> Iterator[str]:
         "<h1>Labelled pages</h1>\n"
     )
     for label in LABELS:
-        kept = label in KEPT
-        yield f"<p{_attributes(label, kept)}>{'kept' if kept else 'dropped'}</p>\n"
+        yield f"<p{_attributes(label)}>kept, or <span>dropped</span></p>\n"
     for path, page in pages:
-        yield f'<section>\n<h2 dir="auto">{_escape(path)}</h2>\n'
-        kept_rows = page.kept(keep=[label for label in KEPT if label in page.labels]).tolist()
+        kind = f"{page.kind}, {page.kind_confidence:.0%} sure"
+        yield f'<section>\n<h2 dir="auto">{_escape(path)} <span>({kind})</span></h2>\n'
+        kept_rows = page.kept().tolist()
         for (line, after_blank), kept in zip(_with_breaks(page), kept_rows, strict=True):
             attributes = _attributes(line.label, kept, after_blank)
             title = _escape(f"{line.label}, {line.confidence:.1%} sure, line {line.number}")
@@ -154,7 +160,7 @@ def _with_breaks(page: Page) -> Iterator[tuple[Line, bool]]:
         before = line.number
 
 
-def _attributes(label: str, kept: bool, after_blank: bool = False) -> str:
+def _attributes(label: str, kept: bool = True, after_blank: bool = False) -> str:
     classes = " ".join(["dropped"] * (not kept) + ["break"] * after_blank)
     return f' data-label="{_escape(label)}"' + (f' class="{classes}"' if classes else "")
 

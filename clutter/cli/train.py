@@ -97,6 +97,8 @@ def run(args: argparse.Namespace) -> int:
             if args.corpus:
                 standoff = corpus.read_standoff(args.labelled)
                 pages += corpus.read_pages(args.corpus, "train", standoff)
+                references = corpus.read_references(args.corpus, "train")
+                pages += [page for page in references if page.name not in standoff]
                 views = corpus.read_views(args.corpus, "train", standoff)
             model = train(pages, views, seed=args.seed, jobs=args.jobs)
         model.save(args.output)

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 from clutter.cleaning import MAX_PAGE_BYTES as MAX_PAGE_BYTES
-from clutter.cleaning import Cleaned, Content, clean_many, clean_record, count
+from clutter.cleaning import Cleaned, Content, Dropped, clean_many, clean_record, count
 from clutter.errors import import_library
 from clutter.options import CleanOptions
 from clutter.text import printable
@@ -96,16 +96,16 @@ class Chunk:
 class CleanedChunk:
     """A chunk after cleaning.
 
-    ``rows`` are the output records. ``errors`` has an entry for each record that failed,
-    ``counts`` are those of ``cleaning.count``, and "passed/WHY" for the records that were passed
-    over. Item formats also give the ``pages``: the clean
-    page or the error message of each record.
+    ``rows`` are the output records, without the pages that were dropped because of their kind.
+    ``errors`` has an entry for each record that failed, ``counts`` are those of
+    ``cleaning.count``, and "passed/WHY" for the records that were passed over. Item formats also
+    give the ``pages``: the answer of ``clean_many`` or the error message of each record.
     """
 
     rows: Sequence[Row] | pyarrow.RecordBatch
     errors: tuple[dict[str, Any], ...]
     counts: dict[str, int]
-    pages: Sequence[Cleaned | str] = field(default=())
+    pages: Sequence[Cleaned | Dropped | str] = field(default=())
 
 
 class Format(ABC):
@@ -214,7 +214,7 @@ class ItemFormat(Format):
         for i, (record, page) in enumerate(zip(records, pages, strict=True)):
             if isinstance(page, str):
                 errors.append(self.failure(name, chunk, i, page, record.fields))
-            else:
+            elif isinstance(page, Cleaned):
                 row = clean_record(record.fields, page, options)
                 row["metadata"] = MetadataRow(row["metadata"])
                 if page.lines is not None:

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from clutter.cleaning import count
 from clutter.errors import ReadError, import_library
 from clutter.files import move
 from clutter.formats import base
@@ -104,23 +105,21 @@ class Parquet(Format, OutputFormat):
     def clean(
         self, name: str, chunk: Chunk, options: CleanOptions, repetition: Repetition | None
     ) -> CleanedChunk:
-        import pyarrow as pa
-
         from clutter.arrow import clean_batch
 
         if isinstance(chunk.raw, str):
             failure = self.failure(name, chunk, 0, _unreadable(chunk))
             return CleanedChunk([], (failure,), {"errors": 1})
-        batch, counts = clean_batch(batch_of(chunk.raw), options, repetition)
-        reasons = batch.column("error").to_pylist()
-        fields = _identities(batch)
+        raw = batch_of(chunk.raw)
+        batch, pages = clean_batch(raw, options, repetition)
+        fields = _identities(raw)
         errors = [
-            self.failure(name, chunk, i, reason, fields[i])
-            for i, reason in enumerate(reasons)
-            if reason is not None
+            self.failure(name, chunk, i, page, fields[i])
+            for i, page in enumerate(pages)
+            if isinstance(page, str)
         ]
-        good = batch.filter(pa.array([reason is None for reason in reasons]))
-        return CleanedChunk(good.drop_columns(["error"]), tuple(errors), dict(counts))
+        good = batch.filter(batch.column("error").is_null())
+        return CleanedChunk(good.drop_columns(["error"]), tuple(errors), dict(count(pages)))
 
     def halves(self, chunk: Chunk) -> list[Chunk]:
         if isinstance(chunk.raw, str):

@@ -85,7 +85,7 @@ def read(html: str | bytes, encoding: str | None = None) -> HtmlText:
         texts.append(line.text)
         nodes.append(line.nodes)
         rows.append(i)
-    markup = spread(describe(walk.lines, walk.elements), np.array(rows, np.int64))
+    markup = spread(describe(walk.lines, list(walk.elements)), np.array(rows, np.int64))
     return HtmlText("\n".join(texts), markup, nodes, document, encoding, places)
 
 

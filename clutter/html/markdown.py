@@ -23,9 +23,25 @@ if TYPE_CHECKING:
 _CODE = tags("code kbd samp")
 _SKIPPED = re.compile(r"[\\\s\0-\x20\x7f-\x9f\xad\u200b-\u200f\u2060\ufeff]+")
 _OTHER_SPACE = re.compile(r"[^\S \t\n\r\f]")
+_LANGUAGE = re.compile(r"(?<!\S)(?:language|lang|highlight-source)-([^\s`]+)(?!\S)")
+
+
+def _formula(math: Element, text: str) -> str:
+    """A formula as TeX between dollar signs; its text if it has no TeX that can stand so."""
+    tex = math.attr("alttext") or ""
+    if not tex or tex.endswith("\\") or "$" in tex or "`" in tex:
+        return text
+    # programs that know no formulas would read tags and links in it
+    tex = tex.replace("<", r"\lt ").replace(">", r"\gt ").replace("](", "] (")
+    signs = "$$" if math.attr("display") == "block" else "$"
+    return signs + tex + signs
+
+
 # no emphasis: where Markdown does not allow its signs, turbohtml would write HTML tags
 _STYLE = Markdown(
-    inline=Markdown.Inline(ignore_emphasis=True), tables=Markdown.Tables(cell_blocks="text")
+    inline=Markdown.Inline(ignore_emphasis=True),
+    tables=Markdown.Tables(cell_blocks="text"),
+    converters={"math": _formula},
 )
 _REPLACED = dict.fromkeys(tags("listing plaintext xmp"), "pre") | dict.fromkeys(
     tags("button center dialog dir fieldset form hgroup legend search"), "div"
@@ -109,6 +125,8 @@ def _is_script(target: str) -> bool:
 def _settle_code(document: Document) -> None:
     """Change code that Markdown cannot hold. turbohtml would write HTML tags for it, or signs that
     begin no code block, so that the code would become HTML."""
+    for verbatim in document.select("pre"):
+        _settle_language(verbatim)
     for element in document.select("pre[class], code[class]"):
         if "`" in (element.attr("class") or ""):  # it would be the language of the block
             del element.attrs["class"]
@@ -142,6 +160,24 @@ def _settle_code(document: Document) -> None:
     _unwrap_code(document, beside)
 
 
+def _settle_language(block: Element) -> None:
+    """Give a code block the class for its language that Markdown is made from. Pages have it on
+    the block, on the code in it, or on an element for highlighted code around it."""
+    codes = [child for child in block.children if isinstance(child, Element)]
+    codes = [child for child in codes if child.tag == "code"]
+    names = [element.attr("class") or "" for element in (*codes, block)]
+    above: Node | None = block.parent
+    for _ in range(2):
+        if isinstance(above, Element):
+            name = above.attr("class") or ""
+            names += [name] if "highlight" in name else []
+            above = above.parent
+    found = next((match for name in names if (match := _LANGUAGE.search(name))), None)
+    if found is not None:
+        for element in (*codes[:1], block):
+            element.attrs["class"] = f"language-{found[1]}"
+
+
 def _unwrap_code(document: Document, elements: Collection[Element]) -> None:
     """Replace code elements by their contents; the outer ones first, else the contents of the
     inner ones would be moved again and again."""
@@ -154,6 +190,7 @@ def _unwrap_code(document: Document, elements: Collection[Element]) -> None:
 def _prune(document: Document, staying: Collection[Node]) -> None:
     """Remove the elements that are empty now, turn two <br> in a row into the end of a paragraph,
     and replace all kinds of spaces by the ordinary space."""
+    verbatim: dict[Node, Element | None] = {document: None}
     broken: Element | None = None  # the last <br>, if only white space has followed
     begun = False  # whether the block has any text yet
     for node in list(document.descendants):
@@ -184,8 +221,10 @@ def _prune(document: Document, staying: Collection[Node]) -> None:
             node.clear()
         elif node.tag in BLOCKS or not node.text:
             node.decompose()
-        else:  # the space between two words
-            node.replace_with(Text(" "))
+        else:  # the space between two words, or blanks of code
+            is_code = _around(node, ("pre",), verbatim) is not None
+            node.set_text(node.text if is_code else " ")
+            node.unwrap()
 
 
 def _settle_tables(document: Document, lines: list[set[Element]]) -> None:

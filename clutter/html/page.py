@@ -28,7 +28,10 @@ class HtmlPage(Page):
             page.start,
             page.end,
             page.probabilities,
+            page.main,
+            page.kinds,
             page.labels,
+            page.unit,
         )
         self._has_tags = any(source.nodes)
         self._declared = source.declared

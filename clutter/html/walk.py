@@ -9,18 +9,21 @@ What of a page counts as a line is decided here and nowhere else.
 from __future__ import annotations
 
 import re
+from itertools import islice
 
 from turbohtml import Document, Element, Node, Text
 
+from clutter.html.formulas import settle_formulas
+from clutter.html.gutters import remove_gutters
+from clutter.html.hidden import settle_hidden
 from clutter.html.limits import MAX_LINES, too_many
-from clutter.markup import INSIDE
+from clutter.html.names import HIDDEN, Names
 from clutter.text import LINE_BREAK
 
-Names = tuple[str | None, ...]
-"""What an element is called: its tag, and its class, id, role, itemprop and rel."""
-
 NEAR = 10
-"""Only this many elements around a line are used, from the innermost."""
+"""Only this many elements around a line are described, from the innermost."""
+_FAR = 40
+"""Only this many elements around a line are recorded: the near ones and the outermost."""
 
 
 def tags(names: str) -> frozenset[str]:
@@ -44,19 +47,83 @@ _LEFT_OUT = ", ".join(
         "annotation, annotation-xml, audio, canvas, datalist, embed, iframe, noembed, noframes",
         "noscript, object, rp, rt, script, select, style, svg, template, textarea, title, video",
         "dialog:not([open]), [popover]",
-        # not html or body: some pages hide these until a script has run. And not "visibility:
-        # hidden": some pages hide their article with it
-        ':not(html, body):is([hidden], [style*="display:none" i], [style*="display: none" i])',
+        ".mw-editsection",  # "[edit]" behind the headings of wikis
     )
 )
-"""A selector for the elements that a reader does not see, or not as text."""
+"""A selector for the elements that are never text. Parts that are hidden: hidden.py."""
+_HEADINGS = tags("h1 h2 h3 h4 h5 h6")
+_LINK_IN_HEADING = ":is(h1, h2, h3, h4, h5, h6) a[href*='#']"
+_HEADING_AROUND = 6
+"""A heading is looked for in so many elements around one."""
+_PERMALINK = re.compile(r"anchor|permalink|(?:hash|head(?:er|ing)|self)[-_]?link", re.I)
+_DISPLAYED = "[style*='block' i], .block, .d-block"
+_DISPLAY_BLOCK = re.compile(r"(?:^|;)\s*display\s*:\s*block\b", re.I)
+_DISPLAYABLE = tags("a b cite em font i label small span strong time")
+_SEPARATE = tags("a label time")
+_LOOSE = tags("a cite em label small span strong time")
+"""Where an element of the first kind and one of the second follow each other without a blank,
+their words are two. In other cases they may be parts of one word."""
 _VERBATIM = tags("listing plaintext pre xmp")
 _BOLD = tags("b em i strong")
 _SPACE = re.compile(r"[ \t\n\r\f]+")
 _CELL = 120
 """If a cell has more characters than this, its row is not a row of data."""
 
-_BIT = {tag: 1 << i for i, tag in enumerate(INSIDE)}
+
+def _remove_permalinks(document: Document) -> None:
+    """Remove the links in headings that are no part of them: those whose text is only a sign, such
+    as a pilcrow, and those that are named as links to the heading itself."""
+    for link in document.select(_LINK_IN_HEADING):
+        text = link.text or ""
+        if any(map(str.isalnum, text)):
+            if not _PERMALINK.search(link.attr("class") or ""):
+                continue
+            heading = _heading_around(link)
+            letters = sum(map(str.isalpha, text))
+            if heading is None or sum(map(str.isalpha, heading.text or "")) == letters:
+                continue  # the link is the heading
+        link.extract()
+
+
+def _displayed_blocks(document: Document) -> set[Element]:
+    """Inline elements that are displayed as blocks, by their style or a class that is known."""
+    found = set()
+    for element in document.select(_DISPLAYED):
+        names = (element.attr("class") or "").split()
+        is_block = "block" in names or "d-block" in names
+        is_block = is_block or bool(_DISPLAY_BLOCK.search(element.attr("style") or ""))
+        # a heading is one line
+        if is_block and element.tag in _DISPLAYABLE and _heading_around(element) is None:
+            found.add(element)
+    return found
+
+
+def _heading_around(element: Element) -> Element | None:
+    for around in islice(element.ancestors, _HEADING_AROUND):
+        if isinstance(around, Element) and around.tag in _HEADINGS:
+            return around
+    return None
+
+
+def _has_block(node: Node) -> bool:
+    return any(
+        isinstance(child, Element) and child.tag in BLOCKS and child.tag != "br"
+        for child in node.children
+    )
+
+
+def _are_two_words(left: str, right: str) -> bool:
+    """Whether the texts of two inline elements with these tags, one directly behind the other, are
+    two words."""
+    if "-" in left or "-" in right:  # custom elements
+        return True
+    pair = {left, right}
+    return pair <= _LOOSE and not pair.isdisjoint(_SEPARATE)
+
+
+def _is_spaced(character: str) -> bool:
+    """Whether it is of a word, and of a script that has blanks between words."""
+    return character.isalnum() and not "\u2e80" <= character < "\uac00"
 
 
 class WalkedLine:
@@ -64,21 +131,23 @@ class WalkedLine:
 
     ``parts`` and ``nodes`` are its pieces of text and their nodes; ``apart``: a blank line comes
     before it. ``size``, ``link`` and ``bold`` are characters, ``links`` a number of links,
-    ``depth`` a number of elements, ``inside`` bits for the elements in ``INSIDE``. ``path`` and
-    ``within`` are the numbers of the elements around and within it; ``family`` are the numbers of
-    the two blocks around its own block; ``target`` is the URL of its first link.
+    ``depth`` a number of elements. ``path`` are the numbers of the elements around its block and
+    of the block itself, the innermost last; ``within`` those of the inline elements in its block;
+    ``family`` are the numbers of the two blocks around its own block; ``unit`` is the number of
+    the code block or of the data table that it belongs to, or 0; ``target`` is the URL of its
+    first link.
     """
 
-    __slots__ = ("apart", "bold", "depth", "family", "inside", "link", "links", "nodes", "parts",
-                 "path", "size", "target", "text", "within")  # fmt: skip
+    __slots__ = ("apart", "bold", "depth", "family", "link", "links", "nodes", "parts",
+                 "path", "size", "target", "text", "unit", "within")  # fmt: skip
 
     def __init__(self) -> None:
         self.parts: list[str] = []
         self.nodes: list[Text] = []
         self.text = ""
         self.apart = False
-        self.size = self.link = self.bold = self.links = self.depth = self.inside = 0
-        self.path: list[int] = []
+        self.size = self.link = self.bold = self.links = self.depth = self.unit = 0
+        self.path: tuple[int, ...] = ()
         self.within: list[int] = []
         self.family = (0, 0)
         self.target = ""
@@ -100,36 +169,57 @@ class Walk:
         self.href = ""
         self.open: list[Node] = [document]
         self.tags: list[str] = [""]
-        self.inside: list[int] = [0]
         self.path: list[int] = [0]
+        self.tops = [1]  # how many elements are open with each block around, the innermost last
         self.blocks = [0, 0, 0]  # numbers of the blocks around, the innermost last
         # for each table row around: its first line, the first line of its last cell, and whether
         # it is simple: no table inside, and at most one line in each cell
         self.rows: list[tuple[int, int, bool]] = []
-        self._walk(document.remove(_LEFT_OUT))
+        self.tables: list[int] = []  # numbers of the tables around
+        self.verbatim = 0  # number of the outermost block of verbatim text
+        settle_formulas(document)  # first: MathML may be hidden, and TeX in a script
+        remove_gutters(document)
+        document.remove(_LEFT_OUT)
+        self.hidden = settle_hidden(document)
+        _remove_permalinks(document)
+        self.standing = _displayed_blocks(document)  # inline elements that begin and end lines
+        self.children: dict[Node, tuple[bool, bool]] = {}
+        self.gaps: list[Element] = []
+        self._walk(document)
+        # for Markdown, which knows tags only
+        for element in self.standing:
+            if element.tag != "a":
+                element.tag = "div"
+        for element in self.gaps:
+            element.insert_before(Text(" "))
 
     def _walk(self, document: Document) -> None:
         # the code for every element is inlined here: this loop is half of the time per page
-        opened, tags, insides, path = self.open, self.tags, self.inside, self.path
-        elements = self.elements
+        opened, tags, path = self.open, self.tags, self.path
+        elements, hidden, standing = self.elements, self.hidden, self.standing
         line = self.line
         blocks = 0
         broken = False
+        left = ""  # the tag of the inline element that ends directly here, or ""
+        gap: Element | None = None  # an element that begins directly behind another
         for node in document.descendants:
             parent = node.parent
             while opened[-1] is not parent:
-                opened.pop()
-                insides.pop()
+                closed = opened.pop()
                 path.pop()
-                tag = tags.pop()
+                left = tag = tags.pop()
                 if tag in BLOCKS:
                     line = self._leave_block(tag)
-                elif tag == "a":
+                    continue
+                if tag == "a":
                     self.links -= 1
                 elif tag in _BOLD:
                     self.bolds -= 1
+                if standing and closed in standing:
+                    line = self._leave_block("div")
             if isinstance(node, Text):
                 data = node.data
+                left = ""
                 if self.pre:
                     self._verbatim(node, data)
                     line = self.line
@@ -138,6 +228,9 @@ class Walk:
                     line.parts.append(data)
                     line.nodes.append(node)
                 else:
+                    if gap is not None:
+                        self._separate(gap, data)
+                        gap = None
                     self._add(node, data)
                     broken = False
             elif isinstance(node, Element):
@@ -149,12 +242,23 @@ class Walk:
                         continue
                     blocks += 1
                     self._open_block(tag, blocks)
-                elif tag == "a":
-                    self.links += 1
-                    self.href = node.attr("href") or ""
-                    line.links += 1
-                elif tag in _BOLD:
-                    self.bolds += 1
+                    gap = None
+                else:
+                    if (standing and node in standing) or ("-" in tag and self._stands_alone(node)):
+                        standing.add(node)
+                        line = self._close()
+                        blocks += 1
+                        self._open_block("div", blocks)
+                    elif left and line.size and _are_two_words(left, tag):
+                        # in a sentence, they may be parts of a word
+                        gap = None if self._children(opened[-1])[1] else node
+                    if tag == "a":
+                        self.links += 1
+                        self.href = node.attr("href") or ""
+                        line.links += 1
+                    elif tag in _BOLD:
+                        self.bolds += 1
+                left = ""
                 element: Names = (tag,)
                 if node.attrs:
                     get = node.attr
@@ -166,22 +270,49 @@ class Walk:
                         get("itemprop"),
                         get("rel"),
                     )
+                if hidden and node in hidden:
+                    element = (*element, *[None] * (6 - len(element)), HIDDEN)
                 number = elements.setdefault(element, len(elements))
                 opened.append(node)
                 tags.append(tag)
-                insides.append(insides[-1] | _BIT.get(tag, 0))
                 path.append(number)
                 if line.size and len(line.within) < NEAR:
                     line.within.append(number)
-        for tag in reversed(tags):
-            if tag in BLOCKS:
+        for tag, closed in zip(reversed(tags), reversed(opened), strict=True):
+            if tag in BLOCKS or closed in standing:
                 self._leave_block(tag)
         self._close()
+
+    def _stands_alone(self, element: Element) -> bool:
+        """Whether a custom element is a block: it holds blocks, or stands beside blocks only."""
+        if _has_block(element):
+            return True
+        parent = element.parent
+        if parent is None or (self.tags[-1] not in BLOCKS and "-" not in self.tags[-1]):
+            return False
+        has_block, has_text = self._children(parent)
+        return has_block and not has_text
+
+    def _children(self, parent: Node) -> tuple[bool, bool]:
+        """Whether blocks, and whether text, are right in an element."""
+        if parent not in self.children:
+            texts = [node.data for node in parent.children if isinstance(node, Text)]
+            self.children[parent] = _has_block(parent), bool("".join(texts).strip())
+        return self.children[parent]
+
+    def _separate(self, gap: Element, data: str) -> None:
+        """Put a blank between the last word of the line and the first of an element, if the text
+        of the element begins with a word."""
+        before = self.line.parts[-1:] or [""]
+        if before[0] and _is_spaced(before[0][-1]) and _is_spaced(data[0]):
+            self.line.parts.append(" ")
+            self.gaps.append(gap)
 
     def _open_block(self, tag: str, number: int) -> None:
         if tag in _APART:
             self.apart = True
         self.blocks.append(number)
+        self.tops.append(len(self.open) + 1)
         count = len(self.lines)
         if tag == "tr":
             if self.rows:  # a table in a table
@@ -190,12 +321,17 @@ class Walk:
         elif tag in ("td", "th") and self.rows:
             first, _, plain = self.rows[-1]
             self.rows[-1] = (first, count, plain)
+        elif tag == "table":
+            self.tables.append(number)
         elif tag in _VERBATIM:
             self.pre += 1
+            if self.pre == 1:
+                self.verbatim = number
 
     def _leave_block(self, tag: str) -> WalkedLine:
         line = self._close()
         self.blocks.pop()
+        self.tops.pop()
         if tag in _APART:
             self.apart = True
         elif tag in ("td", "th") and self.rows:
@@ -205,17 +341,26 @@ class Walk:
             first, _, plain = self.rows.pop()
             if plain:
                 self._join_row(first)
+        elif tag == "table":
+            self.tables.pop()
         if tag in _VERBATIM:
             self.pre -= 1
         return line
 
     def _begin(self, line: WalkedLine) -> None:
-        """Record the position of a line's first text in the tree."""
+        """Record the position of a line's block in the tree, and the inline elements around its
+        first text."""
+        top = self.tops[-1]
         line.apart = self.apart
-        line.path = self.path[1:] if len(self.path) <= NEAR else self.path[-NEAR:]
-        line.depth = len(self.path)
-        line.inside = self.inside[-1]
+        if top <= _FAR:
+            line.path = tuple(self.path[1:top])
+        else:  # without a copy of them all, which may be very many
+            line.path = (*self.path[1 : _FAR - NEAR], *self.path[top - NEAR : top])
+        line.within = self.path[top : top + NEAR]
+        line.depth = top
         line.family = (self.blocks[-2], self.blocks[-3])
+        if self.pre and "button" not in self.tags:  # such as one that copies the code
+            line.unit = self.verbatim
         line.links = max(line.links, min(self.links, 1))  # a link from before this line
 
     def _verbatim(self, node: Text, data: str) -> None:
@@ -273,5 +418,7 @@ class Walk:
             joined.bold += line.bold
             joined.links += line.links
             joined.target = joined.target or line.target
+        if self.tables and not joined.unit:
+            joined.unit = self.tables[-1]
         joined.text = "\t".join(line.text for line in row)
         del self.lines[first + 1 :]

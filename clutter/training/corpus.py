@@ -1,12 +1,13 @@
 """Joins the pages of a corpus outside the project with the labels inside it.
 
 Real pages belong to their sites, so the project holds none of their text. It holds stand-off
-labels: in ``labelled/corpora/SOURCE.jsonl``, a hash of the text of each line and its label. With
-the corpus at hand, this module joins the two. A corpus folder holds
+labels: in ``labelled/corpora/PART/SOURCE.jsonl``, a hash of the text of each line and its label.
+With the corpus at hand, this module joins the two. A corpus folder holds
 
 - ``train.jsonl.gz`` and ``dev.jsonl.gz``: a page per line, with ``id``, ``source``,
-  ``site``, ``lang``, ``lines`` of {``text``}, and ``html``, the path of its HTML file below
-  ``html/``;
+  ``site``, ``lang``, ``kind``, ``gold`` (a reference text of the main content, or null), ``lines``
+  of {``text``, ``in_gold``: whether it is in the reference text}, and ``html``, the path of its
+  HTML file below ``html/``;
 - ``html/``: the HTML of the pages;
 - ``residue.jsonl.gz``: half-cleaned views, each the text that an extractor left of a labelled
   page: ``id``, ``split``, ``site``, ``lang``, ``extractor`` and ``lines`` of
@@ -28,13 +29,17 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import accumulate
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from clutter import features
 from clutter.errors import CorpusError
 from clutter.formats.pages import read_page
 from clutter.labelled import UNLABELLED, LabelledPage, path_for_head, path_from_head
 from clutter.markup import Markup
-from clutter.page import LABELS
+from clutter.page import KINDS, LABELS
+
+if TYPE_CHECKING:
+    from clutter.html.lines import HtmlText
 
 
 def line_hash(text: str) -> str:
@@ -47,14 +52,22 @@ def line_hash(text: str) -> str:
     return hashlib.blake2b(plain.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
 
 
-def read_standoff(paths: Iterable[str | os.PathLike[str]]) -> dict[str, list[tuple[str, str]]]:
-    """Read stand-off labels, by page id: (line hash, label) for each line, in order.
+class Standoff(NamedTuple):
+    """The labels of a page without its text: its kind, "" if that is not known, and (line hash,
+    label) for each line, in order."""
+
+    kind: str
+    lines: list[tuple[str, str]]
+
+
+def read_standoff(paths: Iterable[str | os.PathLike[str]]) -> dict[str, Standoff]:
+    """Read stand-off labels, by page id.
 
     ``paths`` are ``.jsonl`` files, or folders with such files. Raises CorpusError for a
     malformed line, or if there are no stand-off labels at all; OSError.
     """
     paths = list(paths)
-    labels_by_page: dict[str, list[tuple[str, str]]] = {}
+    labels_by_page: dict[str, Standoff] = {}
     for path in map(Path, paths):
         for file in sorted(path.rglob("*.jsonl")) if path.is_dir() else [path]:
             if file.suffix != ".jsonl":
@@ -63,12 +76,15 @@ def read_standoff(paths: Iterable[str | os.PathLike[str]]) -> dict[str, list[tup
                 try:
                     page = json.loads(row)
                     lines = [(str(key), str(label)) for key, label in page["lines"]]
-                    labels_by_page[str(page["id"])] = lines
+                    kind = str(page.get("kind", ""))
+                    labels_by_page[str(page["id"])] = Standoff(kind, lines)
                 except (ValueError, KeyError, TypeError) as error:
                     raise CorpusError(f"{file}:{number}: not a page of labels ({error})") from None
                 unknown = {label for _, label in lines} - set(LABELS) - {UNLABELLED}
                 if unknown:
                     raise CorpusError(f"{file}:{number}: unknown label {sorted(unknown)[0]!r}")
+                if kind not in ("", *KINDS):
+                    raise CorpusError(f"{file}:{number}: unknown kind {kind!r}")
     if not labels_by_page:
         places = ", ".join(map(str, paths)) or "nothing named"
         raise CorpusError(f"{places}: no stand-off labels (.jsonl) to join with the corpus")
@@ -151,24 +167,36 @@ def _matches_in_order(hashes: Sequence[str], keys: Sequence[str]) -> Iterator[tu
         number = before[number]
 
 
-def labels_for_cut(lines: Sequence[str], page: LabelledPage) -> tuple[str, ...]:
-    """The labels for ``lines``, another division of the same page into lines.
+def for_cut(lines: Sequence[str], page: LabelledPage) -> LabelledPage:
+    """The page with ``lines``, another division of the same page into lines, and their labels.
 
     Blank lines get "", lines without a matching line "?". A line that joins the cells of a table
-    with tabs gets the label that most of its characters have.
+    with tabs gets the label that most of its characters have. Such lines of ``page`` are cut into
+    cells as well.
     """
     cells = [(i, cell) for i, line in enumerate(lines) for cell in line.split("\t")]
     cells = [(i, cell) for i, cell in cells if cell.strip()]
+    main = page.main or (-1,) * len(page.lines)
+    # label and main content go together, as one string
     known = [
-        (line_hash(line), label)
-        for line, label in zip(page.lines, page.labels, strict=True)
-        if label
+        (line_hash(cell), f"{label}\t{stated}")
+        for line, label, stated in zip(page.lines, page.labels, main, strict=True)
+        for cell in line.split("\t")
+        if label and cell.strip()
     ]
-    cell_labels = align_labels([line_hash(cell) for _, cell in cells], known)
+    found = align_labels([line_hash(cell) for _, cell in cells], known)
     votes: dict[int, Counter[str]] = {}
-    for (i, cell), label in zip(cells, cell_labels, strict=True):
+    for (i, cell), label in zip(cells, found, strict=True):
         votes.setdefault(i, Counter())[label] += len(cell)
-    return tuple(votes[i].most_common(1)[0][0] if i in votes else "" for i in range(len(lines)))
+    best = [votes[i].most_common(1)[0][0] if i in votes else "" for i in range(len(lines))]
+    pairs = [label.partition("\t") for label in best]
+    return replace(
+        page,
+        lines=tuple(lines),
+        labels=tuple(label for label, _, _ in pairs),
+        main=tuple(int(stated or -1) for _, _, stated in pairs) if page.main else (),
+        guesses={},
+    )
 
 
 def from_html(page: LabelledPage) -> tuple[LabelledPage, Markup] | None:
@@ -181,30 +209,68 @@ def from_html(page: LabelledPage) -> tuple[LabelledPage, Markup] | None:
     Raises OSError if the file cannot be read, CorpusError if it is not HTML, MissingLibraryError
     without turbohtml.
     """
-    name = page.head.get("html")
-    if not name:
+    path = _html_file(page)
+    if path is None:
+        return None
+    cut, source = _cut(page, path)
+    return cut, source.markup
+
+
+def shortened(page: LabelledPage, paragraphs: int) -> tuple[LabelledPage, Markup] | None:
+    """Read a page from its HTML file as ``from_html`` does, but without the lines of its body after
+    the first ``paragraphs`` of them: as a short article in the same page.
+
+    The rest of the page is as the walk leaves it: without hidden parts, with "div" for inline
+    elements that are displayed as blocks. None if the head names no HTML file, or if the body is
+    not longer. Raises as ``from_html``.
+    """
+    path = _html_file(page)
+    if path is None:
         return None
     from clutter.html.lines import read
 
-    path = _html_path(page.name, name)
+    cut, source = _cut(page, path)
+    body = [i for i, label in enumerate(cut.labels) if label == "body"]
+    if len(body) <= paragraphs:
+        return None
+    for i in body[paragraphs:]:
+        for node in source.nodes[i]:
+            node.data = ""
+    source = read(source.document.html)
+    return for_cut(source.text.split("\n"), cut), source.markup
+
+
+def _cut(page: LabelledPage, path: Path) -> tuple[LabelledPage, HtmlText]:
+    """The page with the lines of its HTML file, and the HTML as it was read."""
+    from clutter.html.decode import decoded_html
+    from clutter.html.lines import read
+
     try:
-        cut = read(read_page(str(path))[0])
+        source = read(read_page(str(path))[0])
     except ValueError as error:  # not HTML, not to be unpacked, or no possible name
         raise CorpusError(f"{path}: {error}") from None
-    lines = tuple(cut.text.split("\n"))
-    return replace(page, lines=lines, labels=labels_for_cut(lines, page), guesses={}), cut.markup
+    # the HTML is mended if it was encoded twice; lines match only if they are too
+    page = replace(page, lines=tuple(map(decoded_html, page.lines)))
+    return for_cut(source.text.split("\n"), page), source
 
 
-def _html_path(page: str, name: str) -> Path:
-    """The path of the HTML file that the head of a labelled page names."""
-    folder = Path(page).parent
+def _html_file(page: LabelledPage) -> Path | None:
+    """The path of the HTML file that the head of a labelled page names, or None."""
+    name = page.head.get("html")
+    if not name:
+        return None
+    folder = Path(page.name).parent
     path = folder / path_from_head(name)
     # older versions wrote the signs % of a name as they are
     return folder / name if not os.path.exists(path) and os.path.exists(folder / name) else path
 
 
 def _read(
-    corpus: str | os.PathLike[str], name: str, make: Callable[[dict[str, Any]], LabelledPage | None]
+    corpus: str | os.PathLike[str],
+    name: str,
+    make: Callable[[dict[str, Any]], LabelledPage | None],
+    *,
+    may_be_empty: bool = False,
 ) -> list[LabelledPage]:
     """The pages that ``make`` returns for the rows of a corpus file; None skips a row."""
     path = Path(corpus) / name
@@ -223,32 +289,61 @@ def _read(
         raise CorpusError(f"{path}: cannot be read ({error})") from None
     except (KeyError, TypeError, AttributeError) as error:
         raise CorpusError(f"{path}:{number}: not a page of a corpus ({error!r})") from None
-    if not pages:
+    if not pages and not may_be_empty:
         raise CorpusError(f"{path}: holds no page that has labels")
     return pages
 
 
 def read_pages(
-    corpus: str | os.PathLike[str], split: str, standoff: Mapping[str, list[tuple[str, str]]]
+    corpus: str | os.PathLike[str], split: str, standoff: Mapping[str, Standoff]
 ) -> list[LabelledPage]:
     """The pages of a split that have stand-off labels. ``split`` is "train" or "dev" (sites that
     are never trained on). Raises CorpusError if they cannot be read."""
 
     def make(row: dict[str, Any]) -> LabelledPage | None:
-        if row["id"] not in standoff:
+        known = standoff.get(row["id"])
+        if known is None:
             return None
         lines = tuple(_one_line(line["text"]) for line in row["lines"])
-        labels = align_labels([line_hash(line) for line in lines], standoff[row["id"]])
-        html = Path(corpus, "html", row["html"]).resolve()
-        return LabelledPage(
-            row["id"], _head(row) | {"html": path_for_head(str(html))}, lines, labels
-        )
+        labels = align_labels([line_hash(line) for line in lines], known.lines)
+        return _page(corpus, row, lines, labels, known.kind)
 
     return _read(corpus, f"{split}.jsonl.gz", make)
 
 
+def read_references(corpus: str | os.PathLike[str], split: str) -> list[LabelledPage]:
+    """The pages of a split that are no articles and have a reference text: without labels, but with
+    ``main``. Raises CorpusError if they cannot be read."""
+
+    def make(row: dict[str, Any]) -> LabelledPage | None:
+        if not row.get("gold") or row.get("kind") in (None, "article"):
+            return None
+        lines = tuple(_one_line(line["text"]) for line in row["lines"])
+        labels = tuple(UNLABELLED if line.strip() else "" for line in lines)
+        return _page(corpus, row, lines, labels, row["kind"])
+
+    return _read(corpus, f"{split}.jsonl.gz", make, may_be_empty=True)
+
+
+def _page(
+    corpus: str | os.PathLike[str],
+    row: Mapping[str, Any],
+    lines: tuple[str, ...],
+    labels: tuple[str, ...],
+    kind: str,
+) -> LabelledPage:
+    html = Path(corpus, "html", row["html"]).resolve()
+    main: tuple[int, ...] = ()
+    if kind not in ("", "article"):  # for articles, labels say more than reference texts
+        stated = [line.get("in_gold") for line in row["lines"]]
+        if any(flag is not None for flag in stated):
+            main = tuple(-1 if flag is None else int(flag) for flag in stated)
+    head = _head(row, kind) | {"html": path_for_head(str(html))}
+    return LabelledPage(row["id"], head, lines, labels, main=main)
+
+
 def read_views(
-    corpus: str | os.PathLike[str], split: str, standoff: Mapping[str, list[tuple[str, str]]]
+    corpus: str | os.PathLike[str], split: str, standoff: Mapping[str, Standoff]
 ) -> list[LabelledPage]:
     """The half-cleaned views of the pages of a split that have stand-off labels. The head of each
     names its ``extractor``. Raises CorpusError if they cannot be read."""
@@ -258,14 +353,14 @@ def read_views(
             return None
         lines = tuple(_one_line(line["text"]) for line in row["lines"])
         labels = tuple(line["label"] or UNLABELLED for line in row["lines"])
-        head = _head(row) | {"extractor": row["extractor"]}
+        head = _head(row, standoff[row["id"]].kind) | {"extractor": row["extractor"]}
         return LabelledPage(f"{row['id']}/{row['extractor']}", head, lines, labels)
 
     return _read(corpus, "residue.jsonl.gz", make)
 
 
-def _head(row: Mapping[str, Any]) -> dict[str, str]:
-    return {"lang": row["lang"], "site": row["site"]}
+def _head(row: Mapping[str, Any], kind: str) -> dict[str, str]:
+    return {"lang": row["lang"], "site": row["site"], "kind": kind}
 
 
 def _one_line(text: str) -> str:
@@ -278,20 +373,23 @@ def standoff_row(page: Mapping[str, Any], split: str, method: str) -> str:
     ``method`` says how the page was labelled: "hand", or "corrected" if a person corrected a
     model's guesses line by line.
     """
+    texts = [_one_line(line["text"]) for line in page["lines"]]
+    filled = features.split(["\n".join(texts)]).number - 1  # not those without anything to see
     row = {
         "id": page["id"],
         "split": split,
         "method": method,
         "lang": page["lang"],
+        **({"kind": page["kind"]} if page.get("kind") else {}),
         "repository": page["origin"]["repository"],
         "path": page["origin"]["path"],
-        "lines": [[line_hash(_one_line(line["text"])), line["label"]] for line in page["lines"]],
+        "lines": [[line_hash(texts[i]), page["lines"][i]["label"]] for i in filled.tolist()],
     }
     return json.dumps(row, ensure_ascii=False, separators=(",", ":"))
 
 
 def dev_views(
-    corpus: str | os.PathLike[str], standoff: Mapping[str, list[tuple[str, str]]]
+    corpus: str | os.PathLike[str], standoff: Mapping[str, Standoff]
 ) -> dict[str, list[LabelledPage]]:
     """The half-cleaned views of the labelled dev pages, by extractor. Raises CorpusError."""
     views: dict[str, list[LabelledPage]] = {}

@@ -1,11 +1,12 @@
 """Scores of a model on labelled pages, and the pages and lines where it is worst.
 
 Two things are measured for every labelled line: which label the model gives it, and whether the
-model keeps it in the clean text. The second is what a user sees. So it is also counted by
+model keeps it as title or body, before what the page repeats is left out. It is also counted by
 characters and compared with keeping everything, and the worst pages are listed, for a person to
 look at. The lines where label and model disagree most are listed too: on pages of a kind that the
 model knows well, it is as often the label that is wrong. Unlabelled and blank lines do not count.
-report.py prints the scores.
+The kind of the page is scored too, on pages that name one, and the choice of main content against
+reference texts, where there are any. report.py prints the scores.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from clutter.errors import InputError
 from clutter.labelled import LabelledPage
 from clutter.markup import Markup
 from clutter.model import Model
-from clutter.page import KEPT, keeps
+from clutter.page import ARTICLE, KINDS, Page, keeps
 from clutter.text import plural
 
 Ints = NDArray[np.int64]
@@ -61,6 +62,17 @@ class LanguageScores:
 
 
 @dataclass(frozen=True)
+class KindScores:
+    """How often the model finds the kind of a page: ``pages`` that name their kind, and
+    ``accuracy`` on them. ``by_kind`` has an entry for every kind that occurs in the pages or in
+    the model's answers; its ``support`` is a number of pages."""
+
+    pages: int
+    accuracy: float
+    by_kind: dict[str, Score]
+
+
+@dataclass(frozen=True)
 class WorstPage:
     """A page with its number of characters ``kept`` or ``dropped`` wrongly. ``wrong`` is their
     sum, ``share`` its share of the page's labelled characters, from 0 to 1."""
@@ -91,17 +103,19 @@ class Disagreement:
 class Scores:
     """The scores of a model on labelled pages.
 
-    ``lines`` is the number of labelled lines; only these count. ``by_label`` has an entry for
-    every label. ``macro_f1`` is the mean F1 of the labels that occur in the pages or in the
-    model's answers. ``kept_by_lines`` and ``kept_by_characters`` score the choice of kept lines.
-    ``wrong_characters`` is the share of the characters that are kept or dropped wrongly, from 0
-    to 1, and ``keep_everything`` the F1 by characters of keeping every line.
-    ``confusion[i][j]`` counts the lines with true label ``labels[i]`` and answer ``labels[j]``.
-    ``calibration_error`` is the expected calibration error of the probability of being kept
-    (Guo et al., 2017, arXiv:1706.04599), from 0 to 1. ``by_language`` has "und" for pages that
-    name no language. ``worst`` lists the pages with the most characters wrongly kept or dropped,
-    the worst first. ``disagreements`` lists the lines where the probability of the model's answer
-    exceeds that of the label most.
+    ``lines`` is the number of labelled lines; only these count. ``by_label`` has an entry for every
+    label. ``macro_f1`` is the mean F1 of the labels that occur in the pages or in the model's
+    answers. ``kept_by_lines`` and ``kept_by_characters`` score the choice of kept lines.
+    ``wrong_characters`` is the share of the characters that are kept or dropped wrongly, from 0 to
+    1, and ``keep_everything`` the F1 by characters of keeping every line. ``confusion[i][j]``
+    counts the lines with true label ``labels[i]`` and answer ``labels[j]``. ``calibration_error``
+    is the expected calibration error of the probability of being kept (Guo et al., 2017,
+    arXiv:1706.04599), from 0 to 1. ``by_language`` has "und" for pages that name no language.
+    ``kinds`` are the scores of the kinds of pages, None if no page names its kind.
+    ``main_by_characters`` scores what the clean text holds by default against reference texts,
+    headlines left out; None if no page has ``LabelledPage.main``. ``worst`` lists the pages with
+    the most characters wrongly kept or dropped, the worst first. ``disagreements`` lists the lines
+    where the probability of the model's answer exceeds that of the label most.
     """
 
     labels: tuple[str, ...]
@@ -118,6 +132,8 @@ class Scores:
     calibration_error: float
     confusion: list[list[int]]
     by_language: dict[str, LanguageScores]
+    kinds: KindScores | None
+    main_by_characters: Score | None
     worst: list[WorstPage]
     disagreements: list[Disagreement]
 
@@ -144,7 +160,7 @@ class _Answers:
 def evaluate(
     model: Model,
     pages: Sequence[LabelledPage],
-    keep: Collection[str] = KEPT,
+    keep: Collection[str] = ARTICLE,
     worst: int = 10,
     markup: Sequence[Markup] | None = None,
 ) -> Scores:
@@ -159,7 +175,7 @@ def evaluate(
     labels = model.labels
     keep = tuple(dict.fromkeys(keep))
     _check_labels(keep, labels, "keep")
-    answers = _ask(model, pages, markup, keep)
+    answers, kinds, main = _ask(model, pages, markup, keep)
     if answers.true.size == 0:
         raise InputError(f"no labelled line in {plural(len(pages), 'page')}")
     kept, characters = answers.kept, answers.characters
@@ -180,6 +196,8 @@ def evaluate(
         calibration_error=calibration_error(answers.keep_probability, truly_kept),
         confusion=confusion_matrix(answers.true, answers.guessed, labels=every).tolist(),
         by_language=_by_language(pages, answers, truly_kept),
+        kinds=_kind_scores(kinds),
+        main_by_characters=_main_score(main),
         worst=_worst(pages, answers, truly_kept, worst),
         disagreements=_disagreements(pages, answers, labels, worst),
     )
@@ -222,10 +240,15 @@ def _ask(
     pages: Sequence[LabelledPage],
     markup: Sequence[Markup] | None,
     keep: tuple[str, ...],
-) -> _Answers:
+) -> tuple[_Answers, list[tuple[str, str]], Ints]:
+    """The model's answers; the true kind and the model's for each page that names its kind; and for
+    each line of which a reference text says whether it is main content, (lines, 3): whether it is,
+    whether it is kept, and its number of characters."""
     index = {label: i for i, label in enumerate(model.labels)} | {"?": -1, "": -1}
     columns = [index[label] for label in keep]
     parts: list[list[NDArray[Any]]] = []
+    kinds: list[tuple[str, str]] = []
+    main = [np.zeros((0, 3), np.int64)]
     for page in pages:
         _check_labels(set(page.labels) - {"?", ""}, model.labels, page.name)
         if "\r" in page.text or page.text.count("\n") > max(len(page.lines) - 1, 0):
@@ -234,11 +257,15 @@ def _ask(
     answers = model.label_many(texts) if markup is None else model.label_marked(texts, markup)
     for i, (page, answer) in enumerate(zip(pages, answers, strict=True)):
         every = np.array([index[label] for label in page.labels], np.int64)
+        if page.kind:
+            kinds.append((page.kind, answer.kind))
+        if page.main:
+            main.append(_main_answers(page, answer))
         # the model answers for non-blank lines only; their numbers count from 1
         labelled = np.flatnonzero(every[answer.number - 1] >= 0)
         line = answer.number[labelled] - 1
         true = every[line]
-        kept = keeps(answer.probabilities[labelled], keep)
+        kept = keeps(answer.probabilities[labelled], answer.main[labelled], keep)
         probabilities = answer.probabilities[labelled].astype(np.float64)
         rows = np.arange(line.size)
         guessed = probabilities.argmax(axis=1)
@@ -257,8 +284,34 @@ def _ask(
         )
     if not parts:
         ints, floats = np.zeros(0, np.int64), np.zeros(0)
-        return _Answers(ints, ints, ints, ints, floats, floats, floats, ints > 0, ints)
-    return _Answers(*map(np.concatenate, zip(*parts, strict=True)))
+        parts.append([ints, ints, ints, ints, floats, floats, floats, ints > 0, ints])
+    answers_of_all = _Answers(*map(np.concatenate, zip(*parts, strict=True)))
+    return answers_of_all, kinds, np.concatenate(main)
+
+
+def _main_answers(page: LabelledPage, answer: Page) -> Ints:
+    """The last of the answers of ``_ask`` for one page. Headlines do not count: references often
+    leave them out, but they are main content."""
+    stated = np.array(page.main, np.int64)[answer.number - 1]
+    is_title = np.array([label == "title" for label in page.labels])[answer.number - 1]
+    rows = np.flatnonzero((stated >= 0) & ~is_title)
+    kept = keeps(answer.probabilities, answer.main)
+    return np.stack([stated[rows], kept[rows], (answer.end - answer.start)[rows]], axis=1)
+
+
+def _kind_scores(kinds: Sequence[tuple[str, str]]) -> KindScores | None:
+    if not kinds:
+        return None
+    true, guessed = zip(*kinds, strict=True)
+    there = [kind for kind in KINDS if kind in true + guessed]
+    by_kind = dict(zip(there, _scores(true, guessed, there), strict=True))
+    return KindScores(len(kinds), float(accuracy_score(true, guessed)), by_kind)
+
+
+def _main_score(main: Ints) -> Score | None:
+    if not len(main):
+        return None
+    return _kept_score(main[:, 0] > 0, main[:, 1] > 0, main[:, 2])
 
 
 def _scores(true: Any, guessed: Any, values: Any, weights: Ints | None = None) -> list[Score]:

@@ -16,7 +16,8 @@ import logging
 import os
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import joblib
 import numpy as np
@@ -32,8 +33,7 @@ from clutter.markup import (
     without_hashes,
 )
 from clutter.model import NETWORK_CHARACTERS, Model
-from clutter.network import Layout, forward, network_input, quantised, weight_shapes
-from clutter.page import LABELS
+from clutter.network import Layout, Outputs, forward, network_input, quantised, weight_shapes
 from clutter.threads import one_thread
 from clutter.training.gradients import backward
 from clutter.training.optimiser import Adagrad, Adam, Average
@@ -51,6 +51,9 @@ STATE_DROPOUT, NGRAM_DROPOUT, PAGE_DROPOUT = 0.2, 0.3, 0.25
 
 MARKUP_DROPOUT, MARKUP_PAGE_DROPOUT = 0.2, 0.1
 """Shares dropped: of markup hashes, and of pages of HTML that lose all of them."""
+
+MAIN_SHARE, KIND_SHARE = 0.5, 0.2
+"""How much main content and the kinds of pages count in the loss; labels count 1."""
 
 AVERAGED_SHARE = 0.15
 """Share of all steps that the running average of the weights covers."""
@@ -148,9 +151,6 @@ def fit(
         line_features = _features(
             ["\n".join([page.lines[i] for i in rows]) for page, rows in pages]
         )
-        target = np.concatenate([page.target[rows] for page, rows in pages])
-        weight = np.concatenate([page.weight[rows] for page, rows in pages])
-        weight /= max(weight.sum(), 1)
         ngrams = _ngram_sums(line_features, pages, page_dropout, rng)
         of_ngrams = ngrams.of(ngram_vectors)
         if has_html:
@@ -172,12 +172,11 @@ def fit(
             for _ in range(2)
         ]
         dropout = (masks[0], masks[1])
-        layout = Layout(line_features.sections)
+        layout = Layout(line_features.sections, markup.group if has_html else None)
         tape: list[tuple[Floats, ...]] = []
         guess = forward(weights, x, layout, tape, dropout)
-        now = float(-((target * np.log(guess + 1e-9)).sum(axis=1) * weight).sum())
+        now, error = _loss(guess, pages, layout)
         loss = now if step == 1 else 0.98 * loss + 0.02 * now
-        error = (guess - target) * weight[:, None]
         gradients, back = backward(weights, tape, layout, error, dropout)
         # linear warm-up, then cosine decay
         pace = min(1.0, step / 100) * (0.515 + 0.485 * np.cos(np.pi * step / steps))
@@ -199,27 +198,56 @@ def fit(
     return TrainedNetwork(ngram_vectors, markup_vectors, average.weights | scaling, base)
 
 
-def fit_all(
-    tasks: Sequence[tuple[list[Sample], int, int]],
-    jobs: int,
-    name: str,
-    base: Model | None = None,
-) -> list[Model]:
-    """Train a model for each task (samples, steps, seed), in up to ``jobs`` processes. Their
-    number does not change the models. ``name`` is the name of the models in messages."""
+def _loss(
+    guess: Outputs, pages: Sequence[tuple[Sample, Ints]], layout: Layout
+) -> tuple[float, Outputs]:
+    """The cross-entropy of the labels of a step, and the gradient of the whole loss (labels, main
+    content and kinds) by the scores of the outputs."""
+    target = np.concatenate([page.target[rows] for page, rows in pages])
+    weight = np.concatenate([page.weight[rows] for page, rows in pages])
+    weight /= max(weight.sum(), 1)
+    loss = float(-((target * np.log(guess.labels + 1e-9)).sum(axis=1) * weight).sum())
+    main = np.concatenate([page.main[rows] for page, rows in pages])
+    main_weight = np.concatenate([page.main_weight[rows] for page, rows in pages])
+    main_weight *= MAIN_SHARE / max(main_weight.sum(), 1)
+    # a long page has several sections
+    begins = np.cumsum([0] + [rows.size for _, rows in pages])
+    page_of = np.searchsorted(begins, layout.sections[:-1], side="right") - 1
+    kinds = np.stack([page.kinds for page, _ in pages])[page_of]
+    is_known = kinds.sum(axis=1, keepdims=True)
+    kind_weight = is_known * np.float32(KIND_SHARE / max(is_known.sum(), 1))
+    error = Outputs(
+        (guess.labels - target) * weight[:, None],
+        (guess.main - main) * main_weight,
+        (guess.kinds - kinds) * kind_weight,
+    )
+    return loss, error
+
+
+class Task(NamedTuple):
+    """A network to train. ``name`` is its name in messages."""
+
+    name: str
+    samples: list[Sample]
+    steps: int
+    seed: int
+
+
+def fit_all(tasks: Sequence[Task], jobs: int, base: Model | None = None) -> list[Model]:
+    """Train a model for each task, in up to ``jobs`` processes. Their number does not change the
+    models."""
     level, main = logger.getEffectiveLevel(), os.getpid()
 
-    def work(number: int, samples: list[Sample], steps: int, seed: int) -> TrainedNetwork:
+    def work(task: Task) -> TrainedNetwork:
         if os.getpid() != main and not logger.hasHandlers():  # a new process has no logging yet
             logger.addHandler(logging.StreamHandler())
             logger.setLevel(level)
         # one thread each: with more, sums would differ from run to run
         with one_thread():
-            label = f"{name} {number}" if len(tasks) > 1 else name
-            return fit(samples, steps, seed, base, label)
+            return fit(task.samples, task.steps, task.seed, base, task.name)
 
     parallel = joblib.Parallel(n_jobs=min(jobs, len(tasks)))
-    networks = parallel(joblib.delayed(work)(i, *task) for i, task in enumerate(tasks, 1))
+    networks = parallel(joblib.delayed(work)(task) for task in tasks)
     return [network.model() for network in networks]
 
 
@@ -231,7 +259,7 @@ def step_lines(samples: Sequence[Sample]) -> int:
 
 def initial_weights(rng: np.random.Generator, markup_size: int) -> dict[str, Floats]:
     """Random weights (He et al., 2015, arXiv:1502.01852), halved where outputs are added up."""
-    shapes = weight_shapes(NGRAM_SIZE, markup_size, HIDDEN, SUMMARY, len(LABELS))
+    shapes = weight_shapes(NGRAM_SIZE, markup_size, HIDDEN, SUMMARY)
     weights = {}
     for name, shape in shapes.items():
         if len(shape) == 1:
@@ -287,7 +315,7 @@ def _markup(
         else:
             part = page.markup.take(rows)
             if rng.random() < MARKUP_PAGE_DROPOUT:
-                part = without_hashes(part.features)
+                part = replace(without_hashes(part.features), group=part.group)
             parts.append(part)
         has_markup.append(np.full(rows.size, page.markup is not None, np.float32))
     return joined(parts), np.concatenate(has_markup)

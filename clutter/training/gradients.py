@@ -9,26 +9,35 @@ from __future__ import annotations
 import numpy as np
 
 from clutter.features import Floats
-from clutter.network import BLOCKS, DILATIONS, Layout
+from clutter.network import DILATIONS, Layout, Outputs, blocks, group_means
 
 
 def backward(
     weights: dict[str, Floats],
     tape: list[tuple[Floats, ...]],
     layout: Layout,
-    error: Floats,
+    error: Outputs,
     dropout: tuple[Floats, Floats],
 ) -> tuple[dict[str, Floats], Floats]:
     """Gradients of all weights, by name, and of the network's input (lines, inputs).
 
     ``tape`` is that of the forward pass, ``dropout`` the two masks (lines, hidden) used there.
-    ``error`` (lines, labels) is the gradient of the loss by the scores before the softmax.
+    ``error`` is the gradient of the loss by the scores of all outputs, before softmax and sigmoid.
     """
     gradients: dict[str, Floats] = {}
-    (last,) = tape[-1]
-    gradients["out_w"], gradients["out_b"] = last.T @ error, error.sum(axis=0)
-    back: Floats = error @ weights["out_w"].T * dropout[1]
-    for (kind, i), record in zip(reversed(BLOCKS), reversed(tape[1:-1]), strict=True):
+    last, u, page = tape[-1]
+    gradients["out_w"], gradients["out_b"] = last.T @ error.labels, error.labels.sum(axis=0)
+    main = error.main[:, None]
+    gradients["main_w"], gradients["main_b"] = last.T @ main, main.sum(axis=0)
+    gradients["kind_w"], gradients["kind_b"] = page.T @ error.kinds, error.kinds.sum(axis=0)
+    by_line = _page_summary_back(error.kinds @ weights["kind_w"].T, u, page, layout) * (u > 0)
+    gradients["kind_u"], gradients["kind_c"] = last.T @ by_line, by_line.sum(axis=0)
+    back: Floats = error.labels @ weights["out_w"].T
+    back += main @ weights["main_w"].T
+    back += by_line @ weights["kind_u"].T
+    back *= dropout[1]
+    layers = blocks("group0_w" in weights)
+    for (kind, i), record in zip(reversed(layers), reversed(tape[1:-1]), strict=True):
         seen, update = record[0], record[-1]
         name = f"{kind}{i}"
         inner: Floats = back * (update > 0)
@@ -38,7 +47,9 @@ def backward(
             back = back + _neighbours_back(inner, DILATIONS[i], layout)
         else:
             h, summary = record[1], record[2]
-            inner = _running_means_back(inner, layout) * (summary > 0)
+            # the mean of a group is the same sum for each of its lines: its gradient is a mean too
+            means_back = _running_means_back if kind == "mean" else group_means
+            inner = means_back(inner, layout) * (summary > 0)
             gradients[f"{name}_u"], gradients[f"{name}_c"] = h.T @ inner, inner.sum(axis=0)
             back = back + inner @ weights[f"{name}_u"].T
     x, h = tape[0]
@@ -56,6 +67,15 @@ def _neighbours_back(back: Floats, distance: int, layout: Layout) -> Floats:
     below[layout.bottom[distance]] = 0
     out[:-distance] += above[distance:]
     out[distance:] += below[:-distance]
+    return out
+
+
+def _page_summary_back(back: Floats, u: Floats, page: Floats, layout: Layout) -> Floats:
+    """The gradient of ``page_summary``: that of a maximum goes to the lines that have it."""
+    half = back.shape[1] // 2
+    size = np.diff(layout.sections)[layout.section, None]
+    out: Floats = back[layout.section, :half] / size.astype(back.dtype)
+    out += back[layout.section, half:] * (u == page[layout.section, half:])
     return out
 
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 
 from clutter.text import plural
-from clutter.training.evaluate import Scores
+from clutter.training.evaluate import Score, Scores
 
 
 def format_text(scores: Scores) -> str:
@@ -22,34 +22,19 @@ def format_text(scores: Scores) -> str:
         ]
     )
     out += ["", f"Kept ({kept}) or dropped"]
-    header = ("", "precision", "recall", "F1")
     choices = (("lines", scores.kept_by_lines), ("characters", scores.kept_by_characters))
     out += _table(
         [
-            header,
-            *(
-                (f"by {name}", _number(score.precision), _number(score.recall), _number(score.f1))
-                for name, score in choices
-            ),
+            _HEADER,
+            *((f"by {name}", *_numbers(score)) for name, score in choices),
             ("keeping everything, by characters", "", "", _number(scores.keep_everything)),
         ]
     )
+    if scores.main_by_characters is not None:
+        out += ["", "Main content, against reference texts"]
+        out += _table([_HEADER, ("by characters", *_numbers(scores.main_by_characters))])
     out += ["", "By label"]
-    out += _table(
-        [
-            (*header, "lines"),
-            *(
-                (
-                    label,
-                    _number(score.precision),
-                    _number(score.recall),
-                    _number(score.f1),
-                    f"{score.support:,}",
-                )
-                for label, score in scores.by_label.items()
-            ),
-        ]
-    )
+    out += _counted(scores.by_label, "lines")
     out += ["", "Confusion (a row for each true label, a column for each answer)"]
     out += _table(
         [
@@ -78,6 +63,10 @@ def format_text(scores: Scores) -> str:
             ),
         ]
     )
+    if scores.kinds is not None:
+        pages = plural(scores.kinds.pages, "page")
+        out += ["", f"Kind of the page: accuracy {_number(scores.kinds.accuracy)} ({pages})"]
+        out += _counted(scores.kinds.by_kind, "pages")
     if scores.worst:
         out += ["", "Pages with the most characters wrongly kept or dropped"]
         out += _table(
@@ -141,6 +130,19 @@ def format_json(
     if views:
         out["views"] = {name: view.as_dict() for name, view in views.items()}
     return json.dumps(out, ensure_ascii=False, indent=2) + "\n"
+
+
+_HEADER = ("", "precision", "recall", "F1")
+
+
+def _numbers(score: Score) -> tuple[str, str, str]:
+    return _number(score.precision), _number(score.recall), _number(score.f1)
+
+
+def _counted(scores: Mapping[str, Score], what: str) -> list[str]:
+    """The scores by name, with how many there are of each: lines or pages."""
+    rows = [(name, *_numbers(score), f"{score.support:,}") for name, score in scores.items()]
+    return _table([(*_HEADER, what), *rows])
 
 
 def _table(rows: Sequence[Sequence[str]]) -> list[str]:

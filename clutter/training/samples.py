@@ -2,11 +2,12 @@
 
 There are few labelled pages and sites differ, so a model must learn the kinds of lines and not the
 sites. Pages are cut at random in the way that extractors cut them: runs of clutter are removed,
-sometimes the headline, sometimes the top or the end of the page.
+sometimes the headline, sometimes the top or the end of the page. Some articles are cut short.
 """
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -16,8 +17,11 @@ from clutter import features
 from clutter.features import Floats, Ints
 from clutter.labelled import LabelledPage
 from clutter.markup import Markup
-from clutter.page import LABELS
+from clutter.page import KINDS, LABELS
 from clutter.training import corpus
+
+SHORT_ONE_IN, SHORT_WEIGHT = 3, 0.5
+"""One in so many articles also gives a sample with a short article, which is drawn so often."""
 
 MAX_LINES = 1500
 """Most lines of one page in a training step."""
@@ -30,7 +34,9 @@ class Sample:
     """A page to train on.
 
     ``lines`` are its non-blank lines, ``target`` the probability of every label for each line
-    (lines, labels), and ``weight`` how much each line counts (lines,). ``sampling_weight`` is how
+    (lines, labels), and ``weight`` how much each line counts (lines,). ``main`` and
+    ``main_weight`` (lines,) are the same for being main content. ``kinds`` (kinds,) are the
+    probabilities of the page's kinds, all 0 if its kind is not known. ``sampling_weight`` is how
     often the page is drawn; a labelled page has 1. Only ``whole`` pages lose runs of lines at
     random. ``page`` is the name of the labelled page.
     """
@@ -39,32 +45,72 @@ class Sample:
     lines: list[str]
     target: Floats
     weight: Floats
+    main: Floats
+    main_weight: Floats
+    kinds: Floats
     sampling_weight: float = 1.0
     whole: bool = True
     markup: Markup | None = None
     page: str = ""
 
 
+_MAIN_LABELS = {
+    "article": "body title",
+    "forum": "body title comment?",
+    "product": "body title meta? comment?",
+    "listing": "body title teaser meta?",
+    "documentation": "body title meta?",
+    "service": "body title meta?",
+    "other": "body title",
+    "": "body title meta? comment? teaser?",
+}
+"""By kind of page, the labels that say that a line is main content. With "?" such lines may be
+main content or not; all other labels say no. "" is for pages whose kind is not known."""
+
+_SHORT_LINE, _SHORT_LINE_WEIGHT = 20, 0.3
+"""A line of fewer characters may be in a reference text by chance: it counts less."""
+
+
 def sample(
-    site: str,
-    lines: Sequence[str],
-    labels: Sequence[str],
+    page: LabelledPage,
     sampling_weight: float = 1.0,
     whole: bool = True,
     markup: Markup | None = None,
-    page: str = "",
 ) -> Sample:
-    """A sample of the non-blank lines of a page. Lines labelled "?" have a weight of 0."""
-    rows = features.split(["\n".join(lines)]).number - 1
-    target = np.zeros((len(rows), len(LABELS)), np.float32)
-    weight = np.zeros(len(rows), np.float32)
-    for i, row in enumerate(rows.tolist()):
-        if labels[row] in LABELS:
-            target[i, LABELS.index(labels[row])] = 1
-            weight[i] = 1
-    line_markup = None if markup is None else markup.take(rows)
-    text = [lines[row] for row in rows.tolist()]
-    return Sample(site, text, target, weight, sampling_weight, whole, line_markup, page)
+    """A sample of the non-blank lines of a page. Lines labelled "?" have a weight of 0.
+
+    Whether a line is main content is taken from the page's ``main`` if it has that, else from label
+    and kind.
+    """
+    rows = features.split(["\n".join(page.lines)]).number - 1
+    lines = [page.lines[row] for row in rows.tolist()]
+    index = np.array([LABELS.index(x) if x in LABELS else -1 for x in page.labels], np.int64)[rows]
+    kinds = np.array([page.kind == kind for kind in KINDS], np.float32)
+    certain, possible = (
+        np.array([name + mark in _MAIN_LABELS[page.kind].split() for name in LABELS] + [False])
+        for mark in ("", "?")
+    )
+    main, main_weight = certain[index], ~possible[index] & (index >= 0)
+    if page.main:
+        stated = np.array(page.main)[rows]
+        short = np.array([len(line) < _SHORT_LINE for line in lines])
+        # references often leave out the headline, which is main content all the same
+        by_reference = (stated >= 0) & (index != _TITLE)
+        main = np.where(by_reference, stated > 0, main)
+        main_weight = np.where(by_reference, np.where(short, _SHORT_LINE_WEIGHT, 1), main_weight)
+    return Sample(
+        page.site,
+        lines,
+        (index[:, None] == np.arange(len(LABELS))).astype(np.float32),
+        (index >= 0).astype(np.float32),
+        main.astype(np.float32),
+        main_weight.astype(np.float32),
+        kinds,
+        sampling_weight,
+        whole,
+        None if markup is None else markup.take(rows),
+        page.name,
+    )
 
 
 def html_sample(page: LabelledPage) -> Sample | None:
@@ -76,27 +122,45 @@ def html_sample(page: LabelledPage) -> Sample | None:
     if cut_and_markup is None:
         return None
     cut, markup = cut_and_markup
-    return sample(cut.site, cut.lines, cut.labels, whole=False, markup=markup, page=cut.name)
+    return sample(cut, whole=False, markup=markup)
 
 
 def text_samples(
     pages: Sequence[LabelledPage], sampling_weight: float = 1.0, whole: bool = True
 ) -> list[Sample]:
-    """Samples of the text of pages; pages without a labelled line are left out."""
-    made = [
-        sample(page.site, page.lines, page.labels, sampling_weight, whole, page=page.name)
-        for page in pages
-    ]
-    return [page for page in made if page.weight.any()]
+    """Samples of the text of pages; pages that say nothing of any line are left out."""
+    made = [sample(page, sampling_weight, whole) for page in pages]
+    return [page for page in made if _teaches(page)]
 
 
 def html_samples(pages: Sequence[LabelledPage]) -> list[Sample]:
-    """Samples of the HTML files of pages; those without a labelled line are left out.
+    """Samples of the HTML files of pages; those that say nothing of any line are left out.
 
     Raises OSError, CorpusError and MissingLibraryError as ``corpus.from_html``.
     """
     made = map(html_sample, pages)
-    return [page for page in made if page is not None and page.weight.any()]
+    return [page for page in made if page is not None and _teaches(page)]
+
+
+def short_html_samples(pages: Sequence[LabelledPage]) -> list[Sample]:
+    """Samples of the HTML files of some articles, of which only the first one to three lines of the
+    body are left: short articles are rare among labelled pages, and easily lost.
+
+    Raises OSError, CorpusError and MissingLibraryError as ``corpus.from_html``.
+    """
+    made = []
+    for page in pages:
+        # a choice that does not depend on the other pages
+        draw = zlib.crc32(page.name.encode("utf-8", "surrogateescape"))
+        if page.kind in ("", "article") and draw % SHORT_ONE_IN == 0:
+            cut = corpus.shortened(page, paragraphs=1 + draw // SHORT_ONE_IN % 3)
+            if cut is not None:
+                made.append(sample(cut[0], SHORT_WEIGHT, whole=False, markup=cut[1]))
+    return made
+
+
+def _teaches(page: Sample) -> bool:
+    return bool(page.weight.any() or page.main_weight.any())
 
 
 def augment(page: Sample, rng: np.random.Generator) -> Ints:
@@ -115,7 +179,11 @@ def augment(page: Sample, rng: np.random.Generator) -> Ints:
             keep &= label != _TITLE
         if keep.sum() < 2:
             keep[:] = True
-    elif count > 40 and choice < 0.45:
+    elif page.whole and choice < 0.38:
+        # a short article: the body ends after its first lines
+        body = np.flatnonzero(label == _BODY)
+        keep[body[rng.integers(1, 4) :]] = False
+    elif count > 40 and choice < 0.5:
         first = rng.integers(0, count // 3)
         keep[:first] = False
         keep[count - rng.integers(0, count // 3) :] = False

@@ -10,16 +10,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import replace
 
 from sklearn.model_selection import GroupKFold
 
 from clutter.errors import TrainingError
 from clutter.labelled import LabelledPage
 from clutter.model import Model
-from clutter.training.fit import fit_all, step_lines
+from clutter.training.fit import Task, fit_all, step_lines
 from clutter.training.samples import Sample, html_samples, text_samples
-from clutter.training.train import guess_labels, score_guesses
+from clutter.training.train import answers_of, score_answers, softened
 
 logger = logging.getLogger(__name__)
 
@@ -77,12 +76,12 @@ def tuning_steps(samples: Sequence[Sample]) -> int:
 
 
 def _tuned(base: Model, samples: list[Sample], seed: int, jobs: int) -> Model:
-    guesses = guess_labels(base, samples)
-    softened = [
-        replace(page, target=(1 - DISTILLATION_WEIGHT) * page.target + DISTILLATION_WEIGHT * guess)
-        for page, guess in zip(samples, guesses, strict=True)
+    answers = answers_of(base, samples)
+    soft = [
+        softened(page, answer, DISTILLATION_WEIGHT)
+        for page, answer in zip(samples, answers, strict=True)
     ]
-    scores = {"base": score_guesses(samples, guesses)}
+    scores = {"base": score_answers(samples, answers)}
     logger.info("before, on these pages: %s", _in_words(scores["base"]))
     # fold by page, not by site: the scores are for new pages of the same sites
     names = sorted({page.page for page in samples})
@@ -90,15 +89,19 @@ def _tuned(base: Model, samples: list[Sample], seed: int, jobs: int) -> Model:
     if len(names) > 1:
         groups = [names.index(page.page) for page in samples]
         folds = list(GroupKFold(2, shuffle=True, random_state=seed).split(samples, groups=groups))
-    seen = [softened, *([softened[i] for i in half] for half, _ in folds)]
-    tasks = [(train_samples, tuning_steps(train_samples), seed) for train_samples in seen]
-    model, *others = fit_all(tasks, jobs, "model", base)
+    seen = [soft, *([soft[i] for i in half] for half, _ in folds)]
+    names = ["model", "half 1", "half 2"]
+    tasks = [
+        Task(name, train_samples, tuning_steps(train_samples), seed)
+        for name, train_samples in zip(names, seen, strict=False)
+    ]
+    model, *others = fit_all(tasks, jobs, base)
     if others:
-        unseen = dict(enumerate(guesses))
+        unseen = dict(enumerate(answers))
         for other, (_, left_out) in zip(others, folds, strict=True):
-            answers = guess_labels(other, [samples[i] for i in left_out])
-            unseen |= dict(zip(left_out.tolist(), answers, strict=True))
-        scores["tuned"] = score_guesses(samples, [unseen[i] for i in range(len(samples))])
+            tuned_answers = answers_of(other, [samples[i] for i in left_out])
+            unseen |= dict(zip(left_out.tolist(), tuned_answers, strict=True))
+        scores["tuned"] = score_answers(samples, [unseen[i] for i in range(len(samples))])
         tuned = _in_words(scores["tuned"])
         logger.info("tuned on one half of them, on the other: %s", tuned)
     model.metadata |= {"held_out_by_page": scores}

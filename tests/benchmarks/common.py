@@ -23,7 +23,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 ROOT = Path(__file__).resolve().parents[2]
 CORPUS = ROOT.parent / "shared" / "corpus"
@@ -36,9 +36,12 @@ sys.path.insert(0, str(ROOT))
 
 import numpy as np
 
-from clutter import KEPT, LABELS, Page
+from clutter import LABELS, Page
 from clutter.labelled import LabelledPage, read_all
-from clutter.page import keeps
+from clutter.page import ARTICLE, keeps
+
+if TYPE_CHECKING:
+    from clutter.training.corpus import Standoff
 
 
 def one_core() -> None:
@@ -152,7 +155,7 @@ def train_views(corpus: str) -> list[LabelledPage]:
 
 
 @cache
-def _standoff() -> dict[str, list[tuple[str, str]]]:
+def _standoff() -> dict[str, Standoff]:
     from clutter.training.corpus import read_standoff
 
     return read_standoff([ROOT / "labelled"])
@@ -171,10 +174,10 @@ def wrong(page: LabelledPage, answer: Page) -> np.ndarray:
     characters, all labelled lines."""
     labels = np.array(page.labels)[answer.number - 1]
     known = np.isin(labels, LABELS)
-    kept = keeps(answer.probabilities)
+    kept = keeps(answer.probabilities, answer.main, ARTICLE)
     size = (answer.end - answer.start) * known
     guess = np.array(LABELS)[answer.probabilities.argmax(axis=1)]
-    is_wrong = kept != np.isin(labels, KEPT)
+    is_wrong = kept != np.isin(labels, ARTICLE)
     return np.array([size[is_wrong].sum(), (guess != labels)[known].sum(), size.sum(), known.sum()])
 
 

@@ -103,10 +103,14 @@ def main() -> None:
     model = clutter.load(args.model)
 
     def by_clutter(page: str, title: bool) -> str:
-        return model.label_html(page).clean(keep=clutter.KEPT if title else ("body",))
+        found = model.label_html(page)
+        kept = zip(found.lines, found.kept().tolist(), strict=True)
+        return "\n".join(
+            [x.text for x, is_kept in kept if is_kept and (title or x.label != "title")]
+        )
 
     others = peers()
-    names = ["clutter", "clutter, title and body", *others]
+    names = ["clutter", "clutter, with title", *others]
     if args.only:
         names = [name for name in names if name in args.only.split(",")]
     scores: dict[tuple[str, str], list[list[float]]] = defaultdict(list)
@@ -117,7 +121,7 @@ def main() -> None:
         data = gzip.decompress(Path(args.corpus, "html", row["html"]).read_bytes())
         page = parse(data).html
         source = row["source"]
-        language = row["lang"] if source == "daniel" else ""
+        part = row["lang"] if source == "daniel" else row["kind"] or ""
         values = []
         for name in names:
             if name.startswith("clutter"):
@@ -129,13 +133,13 @@ def main() -> None:
                     print(f"{row['id']}: {name}: {error!r}"[:200], file=sys.stderr)
                     text = ""
             values.append(f1(text, row["gold"]))
-        scores[source, language].append(values)
+        scores[source, part].append(values)
         worst.append((values[0], row["id"]))
     print("| | pages |", " | ".join(names), "|")
     print("|---|---|", "---|" * len(names), sep="")
-    for (source, language), rows in sorted(scores.items()):
+    for (source, part), rows in sorted(scores.items()):
         mean = np.mean(rows, axis=0)
-        print(f"| {source} {language} | {len(rows)} |", " | ".join(f"{x:.3f}" for x in mean), "|")
+        print(f"| {source} {part} | {len(rows)} |", " | ".join(f"{x:.3f}" for x in mean), "|")
     print("\nworst:", ", ".join(f"{name} {value:.2f}" for value, name in sorted(worst)[:20]))
 
 

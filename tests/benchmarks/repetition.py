@@ -7,6 +7,7 @@ docs/benchmarks.md says what is measured and how.
 
 from __future__ import annotations
 
+import copy
 import tempfile
 from collections import defaultdict
 from collections.abc import Sequence
@@ -65,9 +66,7 @@ def measure(sites: dict[str, list[Read]], seen: int, folder: Path) -> np.ndarray
         for site, (page, answer) in group:
             if not set(page.labels) & set(LABELS):
                 continue
-            weighed = Page(
-                answer.text, answer.number, answer.start, answer.end, answer.probabilities.copy()
-            )
+            weighed = copy.deepcopy(answer)
             repetition.weigh(weighed, name)
             sums[site] += np.array([common.wrong(page, answer), common.wrong(page, weighed)])
     return np.array([value for value in sums.values() if value[0, 2] and value[0, 3]])
