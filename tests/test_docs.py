@@ -143,7 +143,7 @@ def test_the_two_commands_of_the_set_up_clean_a_page_and_run_the_tests(
     monkeypatch.chdir(ROOT)
     assert cli.main(words) == 0
     assert b"\nThe levee protecting the lower end" in capsysbinary.readouterr().out
-    assert second.split(" && ")[-1] == ".venv/bin/python -m pytest"
+    assert second.split(" && ")[-1] == ".venv/bin/python -m pytest -n auto --dist loadfile"
 
 
 def test_readme_has_the_labels_in_a_table() -> None:

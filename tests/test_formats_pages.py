@@ -20,8 +20,8 @@ from clutter.options import DEFAULT
     [
         ("a.txt", b"<html>", (b"<html>", False)),
         ("a.html", b"words", (b"words", True)),
-        ("a.txt.gz", gzip.compress(b"words"), (b"words", False)),
-        ("a.HTM.GZ", gzip.compress(b"words"), (b"words", True)),
+        ("a.txt.gz", gzip.compress(b"words", mtime=0), (b"words", False)),
+        ("a.HTM.GZ", gzip.compress(b"words", mtime=0), (b"words", True)),
         ("page.php", HTML, (HTML, True)),
         ("page", b"words", (b"words", False)),
     ],
@@ -37,8 +37,8 @@ def test_a_page_is_html_by_its_name_or_else_by_its_beginning(
     ("data", "reason"),
     [
         (b"words", "cannot be unpacked"),
-        (gzip.compress(b"words" * 99)[:20], "cannot be unpacked"),
-        (gzip.compress(bytes(base.MAX_PAGE_BYTES + 1)), "longer than 20,000,000 bytes"),
+        (gzip.compress(b"words" * 99, mtime=0)[:20], "cannot be unpacked"),
+        (gzip.compress(bytes(base.MAX_PAGE_BYTES + 1), mtime=0), "longer than 20,000,000 bytes"),
     ],
 )
 def test_a_page_that_cannot_be_unpacked_says_so(tmp_path: Path, data: bytes, reason: str) -> None:
