@@ -35,6 +35,7 @@ __all__ = [
     "clean_many",
     "clean_record",
     "count",
+    "label_contents",
     "load_model",
     "of_other_kinds",
     "text_of",
@@ -125,33 +126,12 @@ def clean_many(
     turbohtml is not installed.
     """
     model = load_model(options)
-    contents = [content._replace(data=_without_surrogates(content.data)) for content in contents]
-    answers: list[Cleaned | Dropped | str] = [""] * len(contents)
-    texts: dict[int, str] = {}
-    pages: dict[int, tuple[str | bytes, str | None]] = {}
-    for i, content in enumerate(contents):
-        if content.data is None:
-            answers[i] = "no page: the field is empty"
-        elif content.is_html:
-            pages[i] = (content.data, content.encoding or options.encoding)
-        elif options.format == "markdown":
-            answers[i] = "plain text; markdown takes HTML"
-        else:
-            try:
-                encoding = content.encoding or options.encoding or "utf-8"
-                texts[i] = decoded(content.data, encoding)
-            except (DecodingError, EncodingError) as error:
-                answers[i] = str(error)
     try:
-        for i, page in zip(texts, model.label_many(texts.values()), strict=True):
-            answers[i] = _cleaned(page, contents[i], options, repetition)
-        if pages:  # plain text does not need the HTML parser
-            html_pages = model.label_html_many(pages.values(), errors="return")
-            for i, answer in zip(pages, html_pages, strict=True):
-                if isinstance(answer, ClutterError):
-                    answers[i] = str(answer)
-                else:
-                    answers[i] = _cleaned(answer, contents[i], options, repetition)
+        answers = label_contents(model, contents, options, with_metadata=True)
+        return [
+            answer if isinstance(answer, str) else _cleaned(answer, content, options, repetition)
+            for answer, content in zip(answers, contents, strict=True)
+        ]
     except (ImportError, MemoryError, ModelError, OSError):  # not caused by the page
         raise
     except Exception as error:
@@ -161,6 +141,39 @@ def clean_many(
         return [
             answer for content in contents for answer in clean_many([content], options, repetition)
         ]
+
+
+def label_contents(
+    model: Model, contents: Sequence[Content], options: CleanOptions, *, with_metadata: bool = False
+) -> list[Page | str]:
+    """Label pages as they were read. A page that cannot be read, or not in the format of
+    ``options``, gives the reason, a short str. ``with_metadata`` is that of ``label_html_many``.
+
+    Raises MissingLibraryError for HTML if turbohtml is not installed.
+    """
+    answers: list[Page | str] = ["no page: the field is empty"] * len(contents)
+    texts: dict[int, str] = {}
+    pages: dict[int, tuple[str | bytes, str | None]] = {}
+    for i, content in enumerate(contents):
+        data = _without_surrogates(content.data)
+        encoding = content.encoding or options.encoding
+        if data is None:
+            continue
+        if content.is_html:
+            pages[i] = (data, encoding)
+        elif options.format == "markdown":
+            answers[i] = "plain text; markdown takes HTML"
+        else:
+            try:
+                texts[i] = decoded(data, encoding or "utf-8")
+            except (DecodingError, EncodingError) as error:
+                answers[i] = str(error)
+    for i, page in zip(texts, model.label_many(texts.values()), strict=True):
+        answers[i] = page
+    if pages:  # plain text does not need the HTML parser
+        found = model.label_html_many(pages.values(), errors="return", with_metadata=with_metadata)
+        for i, answer in zip(pages, found, strict=True):
+            answers[i] = str(answer) if isinstance(answer, ClutterError) else answer
     return answers
 
 
@@ -235,16 +248,16 @@ def _cleaned(
         return Dropped(page.kind)
     if repetition is not None:
         repetition.weigh(page, content.site)
+    kept = page.kept(keep=options.keep, threshold=options.threshold)
     if options.format == "text":
-        text = page.clean(keep=options.keep, threshold=options.threshold)
+        text = page.text_of(kept)
     else:
         from clutter.html.page import HtmlPage
 
-        assert isinstance(page, HtmlPage)  # clean_many has rejected plain text
-        text = page.clean(keep=options.keep, threshold=options.threshold, format=options.format)
+        assert isinstance(page, HtmlPage)  # label_contents has rejected plain text
+        text = page.markdown_of(kept)
     size = page.end - page.start
     labels = np.bincount(page.probabilities.argmax(axis=1), minlength=len(LABELS))
-    kept = page.kept(keep=options.keep, threshold=options.threshold)
     counts = {
         "pages": 1,
         f"kind/{page.kind}": 1,

@@ -146,16 +146,28 @@ class Model:
 
     @overload
     def label_html_many(
-        self, pages: Iterable[HtmlSource], *, errors: Literal["raise"] = "raise"
+        self,
+        pages: Iterable[HtmlSource],
+        *,
+        errors: Literal["raise"] = "raise",
+        with_metadata: bool = False,
     ) -> Iterator[HtmlPage]: ...
 
     @overload
     def label_html_many(
-        self, pages: Iterable[HtmlSource], *, errors: Literal["return"]
+        self,
+        pages: Iterable[HtmlSource],
+        *,
+        errors: Literal["return"],
+        with_metadata: bool = False,
     ) -> Iterator[HtmlPage | ClutterError]: ...
 
     def label_html_many(
-        self, pages: Iterable[HtmlSource], *, errors: Literal["raise", "return"] = "raise"
+        self,
+        pages: Iterable[HtmlSource],
+        *,
+        errors: Literal["raise", "return"] = "raise",
+        with_metadata: bool = False,
     ) -> Iterator[HtmlPage | ClutterError]:
         """Label pages of HTML, in order. Reads ahead: a batch is about 130,000 characters of
         their text. A page is its HTML, or a pair of its HTML and the encoding from its HTTP
@@ -163,14 +175,16 @@ class Model:
 
         For a page that cannot be read, the error of ``label_html`` is raised when it is this
         page's turn; with ``errors="return"``, the error is returned in the page's place.
+        ``with_metadata`` says that the metadata of most pages will be asked for: what it needs is
+        then copied now, and the page is not parsed again.
         Raises ValueError for another value of ``errors``.
         """
         if errors not in ("raise", "return"):
             raise ValueError(f'errors is "raise" or "return", not {errors!r}')
-        return self._label_html_pages(pages, errors == "raise")
+        return self._label_html_pages(pages, errors == "raise", with_metadata)
 
     def _label_html_pages(
-        self, pages: Iterable[HtmlSource], raises: bool
+        self, pages: Iterable[HtmlSource], raises: bool, with_metadata: bool
     ) -> Iterator[HtmlPage | ClutterError]:
         from clutter.html.lines import read
         from clutter.html.page import HtmlPage
@@ -192,7 +206,7 @@ class Model:
         for page in pages:
             html, encoding = page if isinstance(page, tuple) else (page, None)
             try:
-                source = read(html, encoding)
+                source = read(html, encoding, with_metadata=with_metadata)
                 batch.append((html, source))
                 size += len(source.text)
             except (HtmlError, EncodingError) as error:

@@ -126,10 +126,14 @@ class Layout:
         if group is not None and group.size:
             # a group ends with its section
             keys = self.section * (int(group.max()) + 1) + group
-            _, self.group, count = np.unique(keys, return_inverse=True, return_counts=True)
-            self.by_group = np.argsort(self.group, kind="stable")
-            self.group_first = np.cumsum(count) - count
-            self.group_size = count.astype(np.float32)[:, None]
+            self.by_group = np.argsort(keys, kind="stable")
+            in_order = keys[self.by_group]
+            is_first = np.concatenate(([True], in_order[1:] != in_order[:-1]))
+            self.group_first = np.flatnonzero(is_first)
+            size = np.diff(self.group_first, append=keys.size)
+            self.group_size = size.astype(np.float32)[:, None]
+            self.group = np.empty_like(keys)
+            self.group[self.by_group] = np.cumsum(is_first) - 1
 
 
 def neighbours(h: Floats, distance: int, layout: Layout) -> Floats:

@@ -274,7 +274,12 @@ class Page:
 
         Raises CleaningError for an unknown label or a threshold outside 0 to 1.
         """
-        rows = np.flatnonzero(self.kept(keep=keep, threshold=threshold))
+        return self.text_of(self.kept(keep=keep, threshold=threshold))
+
+    def text_of(self, kept: NDArray[np.bool_]) -> str:
+        """The lines that ``kept`` selects, one entry per non-blank line, with the paragraph breaks
+        between them."""
+        rows = np.flatnonzero(kept)
         if rows.size == 0:
             return ""
         # there is a blank line between two rows if their line numbers differ by more

@@ -121,7 +121,7 @@ def test_clean_html_says_what_is_wrong(
         ("clutter.page:Page.clean", ["self"], {"keep", "threshold"}),
         ("clutter.page:Page.kept", ["self"], {"keep", "threshold"}),
         ("clutter.html.page:HtmlPage.clean", ["self"], {"keep", "threshold", "format"}),
-        ("clutter.model:Model.label_html_many", ["self", "pages"], {"errors"}),
+        ("clutter.model:Model.label_html_many", ["self", "pages"], {"errors", "with_metadata"}),
         (
             "clutter.options:CleanOptions.__init__",
             ["self"],

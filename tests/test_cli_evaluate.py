@@ -13,6 +13,7 @@ from scored import FIRST, Answering
 
 from clutter import cli
 from clutter.cli import evaluate as command
+from clutter.cli.arguments import Parser
 from clutter.training.corpus import line_hash
 from clutter.training.evaluate import evaluate
 
@@ -42,6 +43,14 @@ def refused(capsys: pytest.CaptureFixture[str], *args: Path, **options: Any) -> 
 
 
 # --- labelled pages ---
+
+
+def test_the_help_names_all_that_the_report_shows() -> None:
+    parser = Parser()
+    command.add_arguments(parser)
+    shown = parser.format_help()
+    assert "main content" in shown
+    assert "the kinds of pages" in shown
 
 
 def test_the_shipped_model_knows_the_authored_pages(capsys: pytest.CaptureFixture[str]) -> None:

@@ -256,6 +256,8 @@ def test_without_a_run_the_options_of_runs_are_refused(
     write({"in/a.txt": "one\n", "a.txt": "one\n"})
     names = ", ".join(option for option in options if option.startswith("--"))
     reason = "only for records, and for many pages with -o"
+    if "--lines" in options:
+        reason += "; --lines also for one page with --format json"
     assert run("clean", *place, *options) == (2, b"", f"clutter: {names}: {reason}\n")
     assert not Path("out.txt").exists()
 

@@ -38,6 +38,7 @@ from clutter.training.corpus import (
     read_pages,
     read_standoff,
     read_views,
+    shortened,
     standoff_row,
 )
 
@@ -299,6 +300,25 @@ def test_a_page_is_cut_anew_from_its_html(corpus: Path) -> None:
     assert cut.labels == ("nav", "", "title", "", "body", "", "?", "", "?")
     assert (cut.site, cut.lang) == ("a.example", "el")
     assert len(markup.features) == len(cut.lines)
+
+
+def test_the_rest_of_a_shortened_page_is_as_it_was(tmp_path: Path) -> None:
+    (tmp_path / "a.html").write_text(
+        "<nav><span class=block>Home</span><span class=block>Search</span></nav>"
+        "<p>One</p><p>Two is <math><mi>x</mi></math></p><p>Three</p>"
+    )
+    (tmp_path / "a.tsv").write_text(
+        "# html: a.html\nnav\tHome\nnav\tSearch\nbody\tOne\nbody\tTwo is x\nbody\tThree\n"
+    )
+    page = labelled.read(tmp_path / "a.tsv")
+    whole, short = from_html(page), shortened(page, 1)
+    assert whole is not None
+    assert short is not None
+    assert short[0].lines == whole[0].lines[:4] == ("Home", "Search", "", "One")
+    assert short[0].labels == ("nav", "nav", "", "body")
+    last = int(short[1].first[-1])
+    assert whole[1].hashes[:last].tolist() == short[1].hashes.tolist()
+    assert shortened(page, 3) is None
 
 
 def test_a_labelled_file_names_its_html(tmp_path: Path) -> None:

@@ -82,6 +82,12 @@ def test_a_table_that_lays_out_the_page_is_no_unit() -> None:
     assert units_of(page) == [["a\tb"]]
 
 
+def test_a_row_after_a_table_inside_the_table_belongs_to_the_outer_one() -> None:
+    inner = "<tr><td><table><tr><td>c<td>d</table></td></tr>"
+    page = f"<table><tr><td>a<td>b</tr>{inner}<tr><td>e<td>f</table>"
+    assert units_of(page) == [["a\tb", "e\tf"], ["c\td"]]
+
+
 # --- hidden parts ---
 
 

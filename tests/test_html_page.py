@@ -8,6 +8,9 @@ pytest.importorskip("turbohtml", reason="needs the extra clutter[html]")
 
 from pages_of_html import labelled
 
+import clutter
+from clutter.html.lines import read
+
 # --- cleaning ---
 
 
@@ -52,6 +55,15 @@ def test_metadata_of_the_head() -> None:
     assert found.language == "de"
     assert found.site_name == "Blatt"
     assert found.url == "https://example.org/bruecke"
+
+
+def test_metadata_is_the_same_whether_it_was_copied_before_or_is_read_when_asked_for() -> None:
+    page = f"<template><meta name=author content='Nobody here'></template>{HEAD}"
+    assert read(page).declared is None
+    model = clutter.load()
+    (copied,) = model.label_html_many([page], with_metadata=True)
+    assert copied.metadata == model.label_html(page).metadata
+    assert copied.metadata.author == "Anna Beispiel"
 
 
 def test_a_title_line_goes_before_the_heads_title() -> None:

@@ -241,7 +241,10 @@ def run(args: argparse.Namespace) -> int:
             "-o - writes records for all of them, and so does -o clean.jsonl"
         )
     refused = [name for name in _OF_RUNS if not (as_json and name == "lines")]
-    _refuse(args, *refused, reason="only for records, and for many pages with -o")
+    reason = "only for records, and for many pages with -o"
+    if args.lines and not as_json:
+        reason += "; --lines also for one page with --format json"
+    _refuse(args, *refused, reason=reason)
     output = None
     if to_file:
         suffix = {"markdown": ".md", JSON: ".json"}.get(args.format, ".txt")

@@ -30,7 +30,9 @@ examples:
                                                    some of these labels will be wrong
 
 The report shows accuracy, and precision, recall and F1 of the kept lines and of each
-label. For a fair score, use pages of sites that the model was not trained on.""",
+label; of main content, if pages say which lines are main; and of the kinds of pages, if
+their heads say the kind. For a fair score, use pages of sites that the model was not
+trained on.""",
     )
     add_labelled(
         parser,

@@ -7,12 +7,12 @@ import os
 import re
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from clutter import labelled
-from clutter.cleaning import Content
+from clutter.cleaning import label_contents
 from clutter.cli import render
 from clutter.cli.arguments import (
     add_force,
@@ -33,13 +33,13 @@ from clutter.cli.pages import (
     parts,
     writing,
 )
-from clutter.errors import ClutterError, DecodingError, EncodingError, InputError
+from clutter.errors import InputError
 from clutter.files import is_taken
 from clutter.model import Model, load
 from clutter.options import CleanOptions
 from clutter.page import Page
 from clutter.plan import InputFile, Output, needs_folder, plan_output
-from clutter.text import decoded, plural, printable, utf8
+from clutter.text import plural, printable, utf8
 
 ENDINGS = {"text": ".txt", "tsv": ".tsv", "jsonl": ".jsonl", "color": ".txt", "html": ".html"}
 """The usual endings of files in each format."""
@@ -249,7 +249,7 @@ def _labelled(
         places.append((file, identity, target))
         entries.append(entry)
         contents.append(record.content)
-    answers = _answers(model, contents, options.encoding)
+    answers = label_contents(model, contents, options)
     for (file, identity, target), entry, answer in zip(places, entries, answers, strict=True):
         reason = entry["error"] or answer
         if not isinstance(reason, str):
@@ -260,33 +260,6 @@ def _labelled(
             failures.add(entry | {"error": reason})
     if (failure := chunk.failure(part.name)) is not None:
         failures.add(failure)
-
-
-def _answers(model: Model, contents: Sequence[Content], encoding: str | None) -> list[Page | str]:
-    """Each page with its labels, or the reason why it cannot be read."""
-    answers: list[Page | str] = ["no page: the field is empty"] * len(contents)
-    texts: dict[int, str] = {}
-    html: dict[int, tuple[str | bytes, str | None]] = {}
-    for i, content in enumerate(contents):
-        data = content.data
-        if data is None:
-            continue
-        if isinstance(data, str):  # JSON may hold lone surrogates, UTF-8 may not
-            data = utf8(data).decode()
-        if content.is_html:
-            html[i] = (data, content.encoding or encoding)
-            continue
-        try:
-            texts[i] = decoded(data, content.encoding or encoding or "utf-8")
-        except (DecodingError, EncodingError) as error:
-            answers[i] = str(error)
-    for i, page in zip(texts, model.label_many(texts.values()), strict=True):
-        answers[i] = page
-    if html:  # plain text does not need the HTML parser
-        pages = model.label_html_many(html.values(), errors="return")
-        for i, answer in zip(html, pages, strict=True):
-            answers[i] = str(answer) if isinstance(answer, ClutterError) else answer
-    return answers
 
 
 def _rendered(form: str, pages: Iterable[LabelledPage], several: bool) -> Iterator[str]:

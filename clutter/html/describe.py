@@ -9,7 +9,8 @@ element from the line; and groups of lines that stand in the same kinds of eleme
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
+from typing import TypeVar
 
 import numpy as np
 
@@ -28,6 +29,9 @@ _HIDDEN = 1 << len(INSIDE)
 those of named containers."""
 _UNUSED: Kind = ((), 0, 0)
 _MIX = np.uint64(0xD6E8FEB86659FD93)
+
+
+Value = TypeVar("Value", bound=Hashable)
 
 
 def describe(lines: Sequence[WalkedLine], elements: Sequence[Names]) -> Markup:
@@ -49,14 +53,20 @@ def describe(lines: Sequence[WalkedLine], elements: Sequence[Names]) -> Markup:
         features[:, first] = np.log1p(characters) / 5
         features[:, first + 1] = block_link[family] / np.maximum(characters, 1)
         features[:, first + 2] = np.log1p(np.bincount(family)[family]) / 3
-    used: set[int] = set()
-    for line in lines:
-        used.update(line.path, line.within)
+    # lines often stand in the same elements: each path of elements is looked at once
+    paths, of_path = _distinct([line.path for line in lines])
+    withins, of_within = _distinct([line.within for line in lines])
+    targets, of_target = _distinct([line.target for line in lines])
+    used: set[int] = set().union(*paths, *withins)
     kinds = [kind_of(names) if i in used else _UNUSED for i, names in enumerate(elements)]
-    inside, group = _paths(lines, elements, kinds)
-    inside = inside | (features[:, 2] > 0) * _BIT["a"]  # also if no block is inside the link
+    bits = [_bits(names, kind) for names, kind in zip(elements, kinds, strict=True)]
+    inside = np.array([_around(path, bits) for path in paths], np.int64)[of_path]
+    inside |= np.array([_around(within, bits) & _HIDDEN for within in withins], np.int64)[of_within]
+    inside |= (features[:, 2] > 0) * _BIT["a"]  # also if no block is inside the link
     features[:, len(COUNTED) :] = inside[:, None] >> np.arange(N_MARKUP_FEATURES - len(COUNTED)) & 1
-    return Markup(features, *_hashes(lines, kinds), group, table[:, 7])
+    pieces = np.stack((of_path, len(paths) + of_within, len(paths) + len(withins) + of_target), 1)
+    hashes, begin = _hashes(paths, withins, targets, pieces, kinds)
+    return Markup(features, hashes, begin, _groups(paths, kinds)[of_path], table[:, 7])
 
 
 def spread(markup: Markup, rows: Ints) -> Markup:
@@ -75,32 +85,26 @@ def spread(markup: Markup, rows: Ints) -> Markup:
     return Markup(features, markup.hashes, first, group, unit)
 
 
-def _paths(
-    lines: Sequence[WalkedLine], elements: Sequence[Names], kinds: Sequence[Kind]
-) -> tuple[Ints, Ints]:
-    """For each line the bits of what it is inside, one for each feature behind ``COUNTED``; and
-    the number of its group: lines whose nearest elements have the same tags and words of classes
-    are one group."""
-    bits = [_bits(names, kind) for names, kind in zip(elements, kinds, strict=True)]
-    of_path: dict[tuple[int, ...], tuple[int, int]] = {}
-    of_looks: dict[tuple[tuple[int, ...], ...], int] = {}
-    found = []
-    for line in lines:
-        known = of_path.get(line.path)
-        if known is None:
-            around = 0
-            for number in line.path:
-                around |= bits[number]
-            near = [kinds[number] for number in line.path[-NEAR:]]
-            looks = tuple([hashes[:count] for hashes, count, _ in near])
-            known = of_path[line.path] = around, of_looks.setdefault(looks, len(of_looks))
-        found.append(known)
-    inside, group = np.array(found, np.int64).reshape(-1, 2).T
-    hidden = {number for number, bit in enumerate(bits) if bit & _HIDDEN}
-    if hidden:
-        parts = [not hidden.isdisjoint(line.within) for line in lines]
-        inside = inside | np.array(parts, np.int64) * _HIDDEN
-    return inside, group
+def _distinct(values: Sequence[Value]) -> tuple[list[Value], Ints]:
+    """The values without repetitions, and the index in them of each value."""
+    numbers: dict[Value, int] = {}
+    index = [numbers.setdefault(value, len(numbers)) for value in values]
+    return list(numbers), np.array(index, np.int64)
+
+
+def _around(path: tuple[int, ...], bits: Sequence[int]) -> int:
+    """The bits of all elements of a path together."""
+    around = 0
+    for number in path:
+        around |= bits[number]
+    return around
+
+
+def _groups(paths: Sequence[tuple[int, ...]], kinds: Sequence[Kind]) -> Ints:
+    """The number of the group of the lines with each path: lines whose nearest elements have the
+    same tags and words of classes are one group."""
+    looks = [hashes[:count] for hashes, count, _ in kinds]
+    return _distinct([tuple([looks[number] for number in path[-NEAR:]]) for path in paths])[1]
 
 
 def _bits(names: Names, kind: Kind) -> int:
@@ -114,23 +118,36 @@ def _bits(names: Names, kind: Kind) -> int:
     return bits
 
 
-def _hashes(lines: Sequence[WalkedLine], kinds: Sequence[Kind]) -> tuple[Ints, Ints]:
+def _hashes(
+    paths: Sequence[tuple[int, ...]],
+    withins: Sequence[tuple[int, ...]],
+    targets: Sequence[str],
+    pieces: Ints,
+    kinds: Sequence[Kind],
+) -> tuple[Ints, Ints]:
     """Hashes of the tags and names on the path of each line, which also depend on the distance,
-    and of the target of its first link: ``hashes`` and ``first`` of ``Markup``."""
+    and of the target of its first link: ``hashes`` and ``first`` of ``Markup``.
+
+    ``pieces`` (lines, 3) says of what a line's hashes are made: the indices of its path, of the
+    elements within it, and of its target, in ``paths``, ``withins`` and ``targets`` together.
+    """
     words = [hashes for hashes, _, _ in kinds]
-    words += [target_hashes(line.target) for line in lines]
-    targets = len(kinds)
-    # for each line: the elements around it, innermost first, those within it, and its target
+    words += map(target_hashes, targets)
     numbers: list[int] = []
     distances: list[int] = []
     counts: list[int] = []
-    for i, line in enumerate(lines):
-        near = line.path[: -NEAR - 1 : -1]
-        numbers += [*near, *line.within, targets + i]
-        distances += [*_DISTANCE[: len(near)], *[_WITHIN] * len(line.within), _TARGET]
-        counts.append(len(near) + len(line.within) + 1)
-    if not counts:
-        return np.zeros(0, np.int64), np.zeros(1, np.int64)
+    for path in paths:
+        near = path[: -NEAR - 1 : -1]  # innermost first
+        numbers += near
+        distances += _DISTANCE[: len(near)]
+        counts.append(len(near))
+    for within in withins:
+        numbers += within
+        distances += [_WITHIN] * len(within)
+        counts.append(len(within))
+    numbers += range(len(kinds), len(words))
+    distances += [_TARGET] * len(targets)
+    counts += [1] * len(targets)
     sizes = np.array([len(hashes) for hashes in words], np.int64)
     flat = np.array([word for hashes in words for word in hashes], np.uint64)
     begin = np.cumsum(sizes) - sizes
@@ -141,5 +158,13 @@ def _hashes(lines: Sequence[WalkedLine], kinds: Sequence[Kind]) -> tuple[Ints, I
     with np.errstate(over="ignore"):
         mixed = (flat[place] ^ (salt * np.uint64(0x9E3779B97F4A7C15))) * _MIX
     buckets = (mixed >> np.uint64(64 - MARKUP_HASH_BITS)).astype(np.int64)
-    first = np.concatenate(([0], np.cumsum(repeat)[np.cumsum(counts) - 1]))
-    return buckets, first
+    # the hashes of a piece are those of its elements, those of a line are those of its pieces
+    bounds = _from_zero(repeat)[_from_zero(np.array(counts, np.int64))]
+    size = np.diff(bounds)[pieces]
+    hashes = buckets[runs(bounds[pieces].ravel(), size.ravel())]
+    return hashes, _from_zero(size.sum(axis=1))
+
+
+def _from_zero(counts: Ints) -> Ints:
+    """Where each of some runs begins, and where the last one ends."""
+    return np.concatenate(([0], np.cumsum(counts)))

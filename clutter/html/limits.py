@@ -36,9 +36,12 @@ _FORMATTING_START = re.compile(
     r"((?:\s++[a-z-]++(?:\s*+=\s*+(?:\"[^\"<>]*+\"|'[^'<>]*+'|[^\s\"'<>=`]++))?+)*+\s*+/?>)?",
     re.I,
 )
-_FORMATTING_TAG = re.compile(rf"(</?)(?=(?:{_FORMATTING})[\s/>])", re.I)
 _OTHER = "x-"
 """With this before their names, formatting elements are not repeated."""
+_FORMATTING_TAGS = {
+    start: re.compile(rf"{start}(?=(?:{_FORMATTING})[\s/>])", re.I) for start in ("<", "</")
+}
+"""By how they start: one pattern for both would need a group, which is slow to replace."""
 _OTHERS = ", ".join(_OTHER + name for name in _FORMATTING.split("|"))
 _BODY = re.compile(r"<(?=(?:body|html)[\s/])", re.I)
 _CHANGED = re.compile(
@@ -70,7 +73,9 @@ def limited(source: str) -> tuple[str, bool]:
     if signs * signs <= _MAX_COPIES or signs * _formatting(source) <= _MAX_COPIES:
         return source, is_changed
     # elements with other names are not repeated; those that are closed mean the same
-    return _FORMATTING_TAG.sub(rf"\1{_OTHER}", source), True
+    for start, tag in _FORMATTING_TAGS.items():
+        source = tag.sub(start + _OTHER, source)
+    return source, True
 
 
 def restore(document: Document) -> None:

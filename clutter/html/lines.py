@@ -31,15 +31,15 @@ _TAG = re.compile(r"<(?:!--|!doctype|\?xml|/?[a-z][\w-]*(?:[\s/][^<>]*)?>)", re.
 class HtmlText:
     """The result of ``read``: the text of a page; for each of its lines, including blank ones, the
     markup and the text nodes; the parsed document; and, copied from it, the places that hold
-    metadata. For a page without any tag, ``text`` is the decoded input, and the markup has no
-    hashes."""
+    metadata, if they were asked for. For a page without any tag, ``text`` is the decoded input, and
+    the markup has no hashes."""
 
     text: str
     markup: Markup
-    nodes: list[list[Text]]
+    nodes: list[tuple[Text, ...]]
     document: Document
     encoding: str | None
-    declared: Declared
+    declared: Declared | None
 
 
 def parse(html: str | bytes, encoding: str | None = None) -> Document:
@@ -58,29 +58,43 @@ def parse(html: str | bytes, encoding: str | None = None) -> Document:
         restore(document)
     for template in document.select("template[shadowrootmode]"):  # their content is visible
         template.replace_with(*[node for content in template.children for node in content.children])
+    document.remove("template")  # that of others is not
     return document
 
 
-def read(html: str | bytes, encoding: str | None = None) -> HtmlText:
-    """The lines of a page and their markup.
+def read(
+    html: str | bytes, encoding: str | None = None, *, with_metadata: bool = False
+) -> HtmlText:
+    """The lines of a page and their markup. With ``with_metadata``, the places that hold metadata
+    are copied.
 
     Raises the errors of ``parse``; HtmlError if it has more than ``MAX_LINES`` lines.
     """
     text = decoded_html(html, encoding)
     document = parse(text)
-    places = declared(document)  # before the walk, which removes scripts
+    places = declared(document) if with_metadata else None  # before the walk, which removes scripts
     if not _TAG.search(text):
         return _unmarked(text, document, encoding, places)
+    return read_document(document, encoding, places)
+
+
+def read_document(
+    document: Document, encoding: str | None = None, places: Declared | None = None
+) -> HtmlText:
+    """The lines of a parsed page, as from ``read``. Changes the document.
+
+    Raises HtmlError if it has more than ``MAX_LINES`` lines.
+    """
     walk = Walk(document)
     if not walk.lines:
         return _unmarked("", document, encoding, places)
     texts: list[str] = []
-    nodes: list[list[Text]] = []
+    nodes: list[tuple[Text, ...]] = []
     rows: list[int] = []
     for i, line in enumerate(walk.lines):
         if line.apart and texts:
             texts.append("")
-            nodes.append([])
+            nodes.append(())
             rows.append(-1)
         texts.append(line.text)
         nodes.append(line.nodes)
@@ -89,9 +103,11 @@ def read(html: str | bytes, encoding: str | None = None) -> HtmlText:
     return HtmlText("\n".join(texts), markup, nodes, document, encoding, places)
 
 
-def _unmarked(text: str, document: Document, encoding: str | None, places: Declared) -> HtmlText:
+def _unmarked(
+    text: str, document: Document, encoding: str | None, places: Declared | None
+) -> HtmlText:
     count = len(LINE_BREAK.split(text))
     if count > MAX_LINES:
         raise too_many("lines", MAX_LINES)
     markup = without_hashes(np.zeros((count, N_MARKUP_FEATURES), np.float32))
-    return HtmlText(text, markup, [[] for _ in range(count)], document, encoding, places)
+    return HtmlText(text, markup, [()] * count, document, encoding, places)

@@ -53,8 +53,7 @@ class Declared(NamedTuple):
 
 
 def declared(document: Document) -> Declared:
-    """Copy the places of a document that hold metadata. Removes the document's templates."""
-    document.remove("template")
+    """Copy the places that hold metadata of a document without templates (see ``lines.parse``)."""
     root = document.root
     language = None if root is None else root.attr("lang") or root.attr("xml:lang")
     head = [f'<html lang="{html.escape(language or "")}"><head>']

@@ -2,17 +2,21 @@
 
 A :class:`HtmlPage` is a :class:`clutter.Page` whose text holds the lines that a reader sees.
 It keeps the page's source, but not its tree, which needs many times the memory and is rarely
-used. So Markdown parses the source again; what metadata needs was copied before.
+used. So Markdown parses the source again, and so does metadata, unless what it needs was copied
+before.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection
 
+import numpy as np
+from numpy.typing import NDArray
+
 from clutter.errors import CleaningError
-from clutter.html.lines import HtmlText, read
+from clutter.html.lines import HtmlText, parse, read
 from clutter.html.markdown import to_markdown
-from clutter.html.metadata import MOST_LINES, read_metadata
+from clutter.html.metadata import MOST_LINES, declared, read_metadata
 from clutter.page import KEPT, THRESHOLD, Metadata, Page
 
 
@@ -53,10 +57,15 @@ class HtmlPage(Page):
         """
         if format not in ("text", "markdown"):
             raise CleaningError(f"unknown format {format!r}; there are text and markdown")
-        if format == "text" or not self._has_tags:
-            return super().clean(keep=keep, threshold=threshold)
-        kept = set((self.number[self.kept(keep=keep, threshold=threshold)] - 1).tolist())
-        return to_markdown(read(self._html, self._encoding), kept)
+        kept = self.kept(keep=keep, threshold=threshold)
+        return self.text_of(kept) if format == "text" else self.markdown_of(kept)
+
+    def markdown_of(self, kept: NDArray[np.bool_]) -> str:
+        """The lines that ``kept`` selects, one entry per non-blank line, as Markdown."""
+        if not self._has_tags:
+            return self.text_of(kept)
+        numbers = set((self.number[kept] - 1).tolist())
+        return to_markdown(read(self._html, self._encoding), numbers)
 
     def metadata_at(self, url: str | None) -> Metadata:
         """The metadata of the page if it was loaded from ``url``, or None if that is not known.
@@ -66,4 +75,6 @@ class HtmlPage(Page):
 
         Raises MissingLibraryError if dateparser is not installed.
         """
+        if self._declared is None:
+            self._declared = declared(parse(self._html, self._encoding))
         return read_metadata(self._declared, self.title, self._lines_of("meta", MOST_LINES), url)

@@ -64,6 +64,8 @@ _LOOSE = tags("a cite em label small span strong time")
 """Where an element of the first kind and one of the second follow each other without a blank,
 their words are two. In other cases they may be parts of one word."""
 _VERBATIM = tags("listing plaintext pre xmp")
+_COUNTED = _VERBATIM | tags("table td th tr")
+"""Blocks whose lines depend on where the block begins and ends."""
 _BOLD = tags("b em i strong")
 _SPACE = re.compile(r"[ \t\n\r\f]+")
 _CELL = 120
@@ -129,27 +131,33 @@ def _is_spaced(character: str) -> bool:
 class WalkedLine:
     """A line and its markup, as the walk collects them.
 
-    ``parts`` and ``nodes`` are its pieces of text and their nodes; ``apart``: a blank line comes
+    ``text`` and ``nodes`` are its text and the nodes of it; ``apart``: a blank line comes
     before it. ``size``, ``link`` and ``bold`` are characters, ``links`` a number of links,
     ``depth`` a number of elements. ``path`` are the numbers of the elements around its block and
     of the block itself, the innermost last; ``within`` those of the inline elements in its block;
     ``family`` are the numbers of the two blocks around its own block; ``unit`` is the number of
     the code block or of the data table that it belongs to, or 0; ``target`` is the URL of its
     first link.
+
+    There are tens of thousands of lines on some pages. So a line holds no lists, which the garbage
+    collector would visit again and again, and ``_begin`` and ``_close`` set what a line without
+    text does not need.
     """
 
-    __slots__ = ("apart", "bold", "depth", "family", "link", "links", "nodes", "parts",
+    __slots__ = ("apart", "bold", "depth", "family", "link", "links", "nodes",
                  "path", "size", "target", "text", "unit", "within")  # fmt: skip
 
+    apart: bool
+    depth: int
+    family: tuple[int, int]
+    nodes: tuple[Text, ...]
+    path: tuple[int, ...]
+    text: str
+    unit: int
+    within: tuple[int, ...]
+
     def __init__(self) -> None:
-        self.parts: list[str] = []
-        self.nodes: list[Text] = []
-        self.text = ""
-        self.apart = False
-        self.size = self.link = self.bold = self.links = self.depth = self.unit = 0
-        self.path: tuple[int, ...] = ()
-        self.within: list[int] = []
-        self.family = (0, 0)
+        self.size = self.link = self.bold = self.links = 0
         self.target = ""
 
 
@@ -163,7 +171,12 @@ class Walk:
     def __init__(self, document: Document) -> None:
         self.lines: list[WalkedLine] = []
         self.elements: dict[Names, int] = {}
+        # the line that is open, the pieces of its text, their nodes, and the numbers of the inline
+        # elements in its block
         self.line = WalkedLine()
+        self.parts: list[str] = []
+        self.nodes: list[Text] = []
+        self.within: list[int] = []
         self.apart = False
         self.pre = self.links = self.bolds = 0
         self.href = ""
@@ -194,9 +207,11 @@ class Walk:
             element.insert_before(Text(" "))
 
     def _walk(self, document: Document) -> None:
-        # the code for every element is inlined here: this loop is half of the time per page
+        # the code for every element is inlined here: this loop is half of the time per page. A line
+        # that holds nothing yet is not closed
         opened, tags, path = self.open, self.tags, self.path
         elements, hidden, standing = self.elements, self.hidden, self.standing
+        parts, nodes, within = self.parts, self.nodes, self.within
         line = self.line
         blocks = 0
         broken = False
@@ -209,14 +224,17 @@ class Walk:
                 path.pop()
                 left = tag = tags.pop()
                 if tag in BLOCKS:
-                    line = self._leave_block(tag)
+                    if parts or line.links:
+                        line = self._close()
+                    self._leave_block(tag)
                     continue
                 if tag == "a":
                     self.links -= 1
                 elif tag in _BOLD:
                     self.bolds -= 1
                 if standing and closed in standing:
-                    line = self._leave_block("div")
+                    line = self._close()
+                    self._leave_block("div")
             if isinstance(node, Text):
                 data = node.data
                 left = ""
@@ -225,8 +243,8 @@ class Walk:
                     line = self.line
                     broken = broken and not line.size
                 elif data.isspace():
-                    line.parts.append(data)
-                    line.nodes.append(node)
+                    parts.append(data)
+                    nodes.append(node)
                 else:
                     if gap is not None:
                         self._separate(gap, data)
@@ -236,7 +254,8 @@ class Walk:
             elif isinstance(node, Element):
                 tag = node.tag
                 if tag in BLOCKS:
-                    line = self._close()
+                    if parts or line.links:
+                        line = self._close()
                     if tag == "br":  # two in a row separate paragraphs
                         self.apart, broken = self.apart or broken, True
                         continue
@@ -276,10 +295,11 @@ class Walk:
                 opened.append(node)
                 tags.append(tag)
                 path.append(number)
-                if line.size and len(line.within) < NEAR:
-                    line.within.append(number)
+                if line.size and len(within) < NEAR:
+                    within.append(number)
         for tag, closed in zip(reversed(tags), reversed(opened), strict=True):
             if tag in BLOCKS or closed in standing:
+                self._close()
                 self._leave_block(tag)
         self._close()
 
@@ -303,9 +323,9 @@ class Walk:
     def _separate(self, gap: Element, data: str) -> None:
         """Put a blank between the last word of the line and the first of an element, if the text
         of the element begins with a word."""
-        before = self.line.parts[-1:] or [""]
+        before = self.parts[-1:] or [""]
         if before[0] and _is_spaced(before[0][-1]) and _is_spaced(data[0]):
-            self.line.parts.append(" ")
+            self.parts.append(" ")
             self.gaps.append(gap)
 
     def _open_block(self, tag: str, number: int) -> None:
@@ -313,6 +333,8 @@ class Walk:
             self.apart = True
         self.blocks.append(number)
         self.tops.append(len(self.open) + 1)
+        if tag not in _COUNTED:
+            return
         count = len(self.lines)
         if tag == "tr":
             if self.rows:  # a table in a table
@@ -328,24 +350,24 @@ class Walk:
             if self.pre == 1:
                 self.verbatim = number
 
-    def _leave_block(self, tag: str) -> WalkedLine:
-        line = self._close()
-        self.blocks.pop()
-        self.tops.pop()
+    def _leave_block(self, tag: str) -> None:
         if tag in _APART:
             self.apart = True
-        elif tag in ("td", "th") and self.rows:
-            first, cell, plain = self.rows[-1]
-            self.rows[-1] = (first, cell, plain and len(self.lines) - cell < 2)
-        elif tag == "tr":
+        self.blocks.pop()
+        self.tops.pop()
+        if tag not in _COUNTED:
+            return
+        if tag == "tr":
             first, _, plain = self.rows.pop()
             if plain:
                 self._join_row(first)
         elif tag == "table":
             self.tables.pop()
-        if tag in _VERBATIM:
+        elif tag in ("td", "th") and self.rows:
+            first, cell, plain = self.rows[-1]
+            self.rows[-1] = (first, cell, plain and len(self.lines) - cell < 2)
+        elif tag in _VERBATIM:
             self.pre -= 1
-        return line
 
     def _begin(self, line: WalkedLine) -> None:
         """Record the position of a line's block in the tree, and the inline elements around its
@@ -356,12 +378,13 @@ class Walk:
             line.path = tuple(self.path[1:top])
         else:  # without a copy of them all, which may be very many
             line.path = (*self.path[1 : _FAR - NEAR], *self.path[top - NEAR : top])
-        line.within = self.path[top : top + NEAR]
+        self.within += self.path[top : top + NEAR]
         line.depth = top
         line.family = (self.blocks[-2], self.blocks[-3])
-        if self.pre and "button" not in self.tags:  # such as one that copies the code
-            line.unit = self.verbatim
-        line.links = max(line.links, min(self.links, 1))  # a link from before this line
+        # not a button in the code, such as one that copies it
+        line.unit = self.verbatim if self.pre and "button" not in self.tags else 0
+        if self.links and not line.links:
+            line.links = 1  # a link from before this line
 
     def _verbatim(self, node: Text, data: str) -> None:
         """Add text whose line breaks and spaces are kept."""
@@ -384,25 +407,30 @@ class Walk:
                 line.target = line.target or self.href
             if self.bolds:
                 line.bold += size
-            line.nodes.append(node)
-        line.parts.append(data)
+            self.nodes.append(node)
+        self.parts.append(data)
 
     def _close(self) -> WalkedLine:
         """End the current line, and return the next one."""
         line = self.line
         if line.size:
-            text = "".join(line.parts)
-            text = text.rstrip() if self.pre else _SPACE.sub(" ", text).strip(" ")
-            line.text = LINE_BREAK.sub(" ", text)
+            text = "".join(self.parts)
+            if self.pre:
+                line.text = LINE_BREAK.sub(" ", text.rstrip())
+            else:
+                line.text = _SPACE.sub(" ", text).strip(" ")
+            line.nodes = tuple(self.nodes)
+            line.within = tuple(self.within)
+            self.within.clear()
             self.lines.append(line)
             if len(self.lines) > MAX_LINES:
                 raise too_many("lines", MAX_LINES)
             self.apart = False
             self.line = line = WalkedLine()
-        elif line.parts or line.links:
+        else:
             line.links = 0
-            line.parts.clear()
-            line.nodes.clear()
+        self.parts.clear()
+        self.nodes.clear()
         return line
 
     def _join_row(self, first: int) -> None:
@@ -411,14 +439,13 @@ class Walk:
         if len(row) < 2 or max(len(line.text) for line in row) > _CELL:
             return
         joined = row[0]
+        joined.nodes = tuple([node for line in row for node in line.nodes])
         for line in row[1:]:
-            joined.nodes += line.nodes
             joined.size += line.size
             joined.link += line.link
             joined.bold += line.bold
             joined.links += line.links
             joined.target = joined.target or line.target
-        if self.tables and not joined.unit:
-            joined.unit = self.tables[-1]
+        joined.unit = joined.unit or (self.tables[-1] if self.tables else 0)
         joined.text = "\t".join(line.text for line in row)
         del self.lines[first + 1 :]

@@ -16,6 +16,7 @@ With the corpus at hand, this module joins the two. A corpus folder holds
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import gzip
 import hashlib
@@ -39,6 +40,8 @@ from clutter.markup import Markup
 from clutter.page import KINDS, LABELS
 
 if TYPE_CHECKING:
+    from turbohtml import Node
+
     from clutter.html.lines import HtmlText
 
 
@@ -212,46 +215,61 @@ def from_html(page: LabelledPage) -> tuple[LabelledPage, Markup] | None:
     path = _html_file(page)
     if path is None:
         return None
-    cut, source = _cut(page, path)
-    return cut, source.markup
+    from clutter.html.lines import read
+
+    with _reading(path):
+        source = read(read_page(str(path))[0])
+    return _cut(page, source), source.markup
 
 
 def shortened(page: LabelledPage, paragraphs: int) -> tuple[LabelledPage, Markup] | None:
     """Read a page from its HTML file as ``from_html`` does, but without the lines of its body after
     the first ``paragraphs`` of them: as a short article in the same page.
 
-    The rest of the page is as the walk leaves it: without hidden parts, with "div" for inline
-    elements that are displayed as blocks. None if the head names no HTML file, or if the body is
-    not longer. Raises as ``from_html``.
+    None if the head names no HTML file, or if the body is not longer. Raises as ``from_html``.
     """
     path = _html_file(page)
     if path is None:
         return None
-    from clutter.html.lines import read
+    from clutter.html.lines import parse, read_document
 
-    cut, source = _cut(page, path)
+    with _reading(path):
+        html = read_page(str(path))[0]
+        document = parse(html)
+        place: dict[Node | None, int] = {node: i for i, node in enumerate(document.descendants)}
+        source = read_document(document)
+    cut = _cut(page, source)
     body = [i for i, label in enumerate(cut.labels) if label == "body"]
     if len(body) <= paragraphs:
         return None
-    for i in body[paragraphs:]:
-        for node in source.nodes[i]:
-            node.data = ""
-    source = read(source.document.html)
+    # the text of a formula is made by the walk, but its element is that of the page
+    nodes = [node for i in body[paragraphs:] for node in source.nodes[i]]
+    gone = {place.get(node, place.get(node.parent)) for node in nodes}
+    # from another tree, since the walk removes and changes elements
+    document = parse(html)
+    for i, node in enumerate(list(document.descendants)):
+        if i in gone:
+            node.extract()
+    source = read_document(document)
     return for_cut(source.text.split("\n"), cut), source.markup
 
 
-def _cut(page: LabelledPage, path: Path) -> tuple[LabelledPage, HtmlText]:
-    """The page with the lines of its HTML file, and the HTML as it was read."""
-    from clutter.html.decode import decoded_html
-    from clutter.html.lines import read
-
+@contextlib.contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    """Raises CorpusError, which names the HTML file, for what is wrong with it."""
     try:
-        source = read(read_page(str(path))[0])
+        yield
     except ValueError as error:  # not HTML, not to be unpacked, or no possible name
         raise CorpusError(f"{path}: {error}") from None
+
+
+def _cut(page: LabelledPage, source: HtmlText) -> LabelledPage:
+    """The page with the lines of its HTML file."""
+    from clutter.html.decode import decoded_html
+
     # the HTML is mended if it was encoded twice; lines match only if they are too
     page = replace(page, lines=tuple(map(decoded_html, page.lines)))
-    return for_cut(source.text.split("\n"), page), source
+    return for_cut(source.text.split("\n"), page)
 
 
 def _html_file(page: LabelledPage) -> Path | None:
