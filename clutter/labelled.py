@@ -34,6 +34,8 @@ of sites that were not in the training data, this marks a quarter of the lines a
 wrong guesses."""
 
 _KNOWN = (*LABELS, UNLABELLED)
+_READ = ("yes", "no")
+_NOT_READ = "read is yes or no, not {!r}"
 _GUESS = re.compile(r"(\w+)\?(0(?:\.\d+)?|1(?:\.0+)?)")
 _HEAD = re.compile(r"# ([^\s:]+):(.*)")
 _ESCAPED = re.compile(
@@ -82,6 +84,12 @@ class LabelledPage:
         marked as doubtful."""
         kind = self.head.get("kind", "")
         return kind if kind in KINDS else ""
+
+    @property
+    def is_unread(self) -> bool:
+        """Whether the head says that nobody has read the page yet (``# read: no``): its guesses are
+        guesses, and it is not trained on. A page without this line counts as it stands."""
+        return self.head.get("read") == "no"
 
     @property
     def site(self) -> str:
@@ -163,6 +171,8 @@ def parse(text: str, name: str) -> LabelledPage:
             head[match[1]] = match[2].strip()
             if match[1] == "kind" and not _is_kind(head["kind"]):
                 problems.append(f"{name}:{number}: {_unknown('kind', head['kind'], KINDS)}")
+            if match[1] == "read" and head["read"] not in _READ:
+                problems.append(f"{name}:{number}: {_NOT_READ.format(head['read'][:40])}")
     cells = [row.partition("\t") for row in rows]
     has_text = _filled([cell[2] for cell in cells])
     lines: list[str] = []
@@ -208,6 +218,8 @@ def format_page(page: LabelledPage) -> str:
             raise ValueError(f"{page.name}: invalid head line: {key!r}: {value!r}")
         if key == "kind" and not _is_kind(value):
             raise ValueError(f"{page.name}: {_unknown('kind', value, KINDS)}")
+        if key == "read" and value not in _READ:
+            raise ValueError(f"{page.name}: {_NOT_READ.format(value[:40])}")
         rows.append(f"# {key}: {value}".rstrip())
     if LINE_BREAK.search("".join(page.lines)):
         raise ValueError(f"{page.name}: a line holds a line break")
@@ -238,14 +250,16 @@ def write(page: LabelledPage, path: str | os.PathLike[str]) -> None:
         file.write(data)
 
 
-def from_page(page: Page, name: str, head: Mapping[str, str] | None = None) -> LabelledPage:
+def from_page(
+    page: Page, name: str, head: Mapping[str, str] | None = None, *, doubt: float = DOUBT
+) -> LabelledPage:
     """A labelled page with the model's labels and kind, for a person to correct.
 
     ``html`` in ``head`` is a path; characters that no head line can hold are escaped in it. All
     lines of ``page.text`` are kept, including blank ones. A kind and lines with a confidence below
-    0.8, and always the least certain line of the page, are marked as doubtful; they are
+    ``doubt``, and always the least certain line of the page, are marked as doubtful; they are
     unlabelled until a person has decided (after the uncertainty sampling of Lewis and
-    Gale, 1994).
+    Gale, 1994). With a ``doubt`` above 1 all of them are.
     """
     lines = LINE_BREAK.split(page.text)
     labels = [""] * len(lines)
@@ -253,17 +267,17 @@ def from_page(page: Page, name: str, head: Mapping[str, str] | None = None) -> L
     guesses: dict[int, tuple[str, float]] = {}
     for line in page.lines:
         labels[line.number - 1] = line.label
-        if line.confidence < DOUBT or line is least:
+        if line.confidence < doubt or line is least:
             labels[line.number - 1] = UNLABELLED
             guesses[line.number - 1] = (line.label, round(line.confidence, 2))
     escaped = {k: path_for_head(v) if k == "html" else v for k, v in (head or {}).items()}
-    escaped["kind"] = marked_kind(page)
+    escaped["kind"] = marked_kind(page, doubt)
     return LabelledPage(name, escaped, tuple(lines), tuple(labels), guesses)
 
 
-def marked_kind(page: Page) -> str:
+def marked_kind(page: Page, doubt: float = DOUBT) -> str:
     """The kind of a page, with its confidence if the model is not sure of it: article?0.55."""
-    sure = page.kind_confidence >= DOUBT
+    sure = page.kind_confidence >= doubt
     return page.kind if sure else f"{page.kind}?{page.kind_confidence:.2f}"
 
 
@@ -291,13 +305,22 @@ def path_from_head(value: str) -> str:
     return _ESCAPE.sub(unescape, value)
 
 
+def guess_of(value: str) -> tuple[str, float] | None:
+    """The name and the confidence in a marked guess of a label or kind ("nav?0.43"), or None."""
+    match = _GUESS.fullmatch(value)
+    return None if match is None else (match[1], float(match[2]))
+
+
 def unfinished(pages: Sequence[LabelledPage]) -> list[str]:
-    """What is left to label, one message per page: for pages without any label, and pages with
-    guesses still marked as doubtful. Lines and kinds with only "?" do not count: they were left
-    unlabelled on purpose."""
+    """What is left to label, one message per page: for unread pages, pages without any label, and
+    pages with guesses still marked as doubtful. Lines and kinds with only "?" do not count: they
+    were left unlabelled on purpose."""
     left = []
     for page in pages:
         lines = sum(label != "" for label in page.labels)
+        if page.is_unread:
+            left.append(f"{page.name}: not read yet (# read: no)")
+            continue
         if not any(label in LABELS for label in page.labels):
             left.append(f"{page.name}: not labelled yet")
             continue

@@ -382,7 +382,7 @@ def test_a_document_is_written_whole_or_not_at_all(run: Run) -> None:
 # help
 
 
-@pytest.mark.parametrize("command", ["clean", "label", "train", "evaluate"])
+@pytest.mark.parametrize("command", ["clean", "label", "annotate", "train", "evaluate"])
 def test_the_examples_of_the_help_are_command_lines_that_work(
     command: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -61,6 +61,15 @@ def test_the_shipped_model_knows_the_authored_pages(capsys: pytest.CaptureFixtur
     assert len(scores["worst"]) <= 3
 
 
+def test_pages_that_nobody_has_read_do_not_count(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "a.tsv").write_text("# read: yes\nnav\tHome\n", "utf-8")
+    (tmp_path / "b.tsv").write_text("# read: no\nnav\tHome\nbody?0.99\tText.\n", "utf-8")
+    assert run(tmp_path) == 0
+    assert capsys.readouterr().out.startswith("1 page, 1 labelled line\n")
+
+
 def test_the_text_report_is_printed(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     (tmp_path / "one.tsv").write_text("# lang: el\nnav\tΜενού\nbody\tΚείμενο.\n", "utf-8")
     assert run(tmp_path) == 0

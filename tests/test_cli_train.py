@@ -53,10 +53,12 @@ def test_the_command_tunes_a_base_and_names_what_is_left_to_label(
     for page in SITE[:2]:
         labelled.write(page, tmp_path / page.name)
     (tmp_path / "x.tsv").write_text("nav?0.43\tHome\nbody?0.61\tText\n")
+    (tmp_path / "y.tsv").write_text("# read: no\nnav\tHome\nbody?0.99\tText\n")
     file = tmp_path / "mine.safetensors"
     assert run(file, tmp_path, base="default") == 0
     told = capsys.readouterr().err
     assert f"{tmp_path / 'x.tsv'}: not labelled yet; not trained on" in told
+    assert f"{tmp_path / 'y.tsv'}: not read yet (# read: no); not trained on" in told
     assert Model.load(file).metadata["pages"] == {"labelled": 2, "html": 0}
     again = tmp_path / "again.safetensors"
     assert run(again, tmp_path / "0.tsv", base=str(file)) == 0

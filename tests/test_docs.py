@@ -415,7 +415,7 @@ def test_the_commands_for_a_new_site_tune_a_model(
     for name in ("a", "b"):
         page = "".join(f"{text}\n" for _, _, text in shown_page())
         Path(f"mysite/{name}.txt").write_text(page, "utf-8")
-    for line in block("docs/new-sites.md", "A new site in minutes").splitlines():
+    for line in block("docs/new-sites.md", "In an editor").splitlines():
         words = words_of(line)
         if words[0] == "vi":  # in the place of a person, accept what the model doubts
             assert words[1:] == ["mine/a.tsv", "mine/b.tsv"]
@@ -427,6 +427,50 @@ def test_the_commands_for_a_new_site_tune_a_model(
         with joblib.parallel_config(backend="threading"):  # processes take seconds to start
             assert cli.main(words[1:]) == 0
     assert Path("clean/a.txt").read_text("utf-8").startswith("Ferry stays in harbour")
+
+
+def test_the_commands_of_labelling_in_the_browser_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for library in ("sklearn", "starlette", "uvicorn"):
+        pytest.importorskip(library)
+    import webbrowser
+
+    import joblib
+
+    from clutter.annotate import server
+    from clutter.annotate.project import Project
+    from clutter.training import tune
+
+    shown: list[str] = []
+
+    def read_all_pages(app: object, opened: object) -> None:
+        """In the place of a person in a browser."""
+        project = Project(Path("mine"))
+        for number in range(len(project.pages)):
+            project.mark(number, True)
+
+    monkeypatch.setattr(webbrowser, "open", shown.append)
+    monkeypatch.setattr(server, "serve", read_all_pages)
+    monkeypatch.setattr(tune, "MIN_STEPS", 6)
+    monkeypatch.chdir(tmp_path)
+    Path("mysite").mkdir()
+    for name in ("a", "b"):
+        page = "".join(f"{text}\n" for _, _, text in shown_page())
+        Path(f"mysite/{name}.txt").write_text(page, "utf-8")
+    commands = block("docs/new-sites.md", "A new site in minutes")
+    for line in (commands + block("docs/new-sites.md", "With others")).splitlines():
+        name, *words = words_of(line)
+        assert name == "clutter"
+        with joblib.parallel_config(backend="threading"):
+            assert cli.main(words) == 0
+    assert len(shown) == 1
+    assert Path("clean/a.txt").read_text("utf-8").startswith("Ferry stays in harbour")
+
+
+def test_the_interface_for_label_studio_has_all_labels() -> None:
+    interface = block("docs/new-sites.md", "With others", 1)
+    assert re.findall(r'<Label value="(\w+)"/>', interface) == list(clutter.LABELS)
 
 
 def test_the_first_benchmark_prints_the_memory_in_use(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -328,3 +328,15 @@ def test_what_is_left_to_label_is_named() -> None:
         "both: 1 of 2 lines and the kind still marked as doubtful",
         "kind: the kind still marked as doubtful",
     ]
+
+
+def test_an_unread_page_says_so_and_is_left_to_label() -> None:
+    unread = labelled.parse("# read: no\nnav\tHome\nbody?0.97\tText\n", "a.tsv")
+    read = labelled.parse("# read: yes\nnav\tHome\n", "b.tsv")
+    assert (unread.is_unread, read.is_unread) == (True, False)
+    assert not labelled.parse("nav\tHome\n", "c.tsv").is_unread
+    assert labelled.unfinished([unread, read]) == ["a.tsv: not read yet (# read: no)"]
+    with pytest.raises(LabelledError, match=r"a\.tsv:1: read is yes or no, not 'perhaps'"):
+        labelled.parse("# read: perhaps\nnav\tHome\n", "a.tsv")
+    with pytest.raises(ValueError, match="read is yes or no, not 'y'"):
+        labelled.format_page(LabelledPage("a", {"read": "y"}, ("Home",), ("nav",)))

@@ -1,4 +1,5 @@
-"""The command ``clutter`` and its subcommands clean, label, train and evaluate, one file each.
+"""The command ``clutter`` and its subcommands clean, label, annotate, train and evaluate, one file
+each.
 
 This package only finds the input, calls the library and writes the result. Bytes are read and
 written unchanged. Pages are streamed, so a folder of any size fits in memory. Output files appear
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 COMMANDS = {
     "clean": "print the article of each page",
     "label": "print the label of every line",
+    "annotate": "label pages of a site in the browser, and tune a model meanwhile",
     "train": "train a model on labelled pages",
     "evaluate": "score a model on labelled pages",
 }

@@ -69,7 +69,7 @@ def run(args: argparse.Namespace) -> int:
 
     views: dict[str, list[LabelledPage]] = {}
     if args.corpus is None:
-        pages = read_all(args.labelled)
+        pages = [page for page in read_all(args.labelled) if not page.is_unread]
     else:
         standoff = corpus.read_standoff(args.labelled)
         pages = corpus.read_pages(args.corpus, "dev", standoff)

@@ -146,15 +146,15 @@ def run(args: argparse.Namespace) -> int:
         output = plan_output(args.output, read.paths, ENDINGS[form], is_folder=is_folder)
         check_files(files, output)
     model = load(args.model)
-    present = _Present(output if not args.force else None)
-    wanted = [file for file in files if not (file.is_page and present.has(_target(output, file)))]
+    present = Present(output if not args.force else None)
+    wanted = [file for file in files if not (file.is_page and present.has(target_of(output, file)))]
     failures = Failures()
     counts: Counter[str] = Counter()
 
     def pages() -> Iterator[LabelledPage]:
         shows = sys.stderr.isatty() and not in_terminal
         for part in parts(wanted, read.pieces, options):
-            for page in _labelled(model, part, options, output, present, failures):
+            for page in labelled_pages(model, part, options, output, present, failures):
                 yield page
                 counts.update(pages=1, lines=len(page.page))
                 if shows and counts["pages"] % 100 == 0:
@@ -185,11 +185,13 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-class _Present:
-    """Labelled files that are there and stay: they may be corrected by hand. Says which. ``output``
-    is None where files that are there are no reason to leave a page out."""
+class Present:
+    """Labelled files that are there and stay: they may be corrected by hand. Says which, unless
+    ``is_quiet``. ``output`` is None where files that are there are no reason to leave a page out.
+    """
 
-    def __init__(self, output: Output | None) -> None:
+    def __init__(self, output: Output | None, is_quiet: bool = False) -> None:
+        self._most_named = 0 if is_quiet else MOST_NAMED
         self._is_asked = output is not None and output.is_folder
         self.count = 0
 
@@ -198,7 +200,7 @@ class _Present:
         if not self._is_asked or target is None or not is_taken(target):
             return False
         self.count += 1
-        if self.count <= MOST_NAMED:
+        if self.count <= self._most_named:
             inform(f"{printable(str(target))}: is there already, left as it is")
         return True
 
@@ -213,7 +215,7 @@ class _Present:
             inform(f"{plural(written, 'file')} written, {self.count:,} left as {them}")
 
 
-def _target(
+def target_of(
     output: Output | None, file: InputFile, record: Mapping[str, Any] | None = None
 ) -> Path | None:
     """The labelled file of a page in an output folder. Those of a file of records are in a folder
@@ -226,12 +228,12 @@ def _target(
     return output.path / file.place / f"{record['record']:06}{safe and '-'}{safe}.tsv"
 
 
-def _labelled(
+def labelled_pages(
     model: Model,
     part: Part,
     options: CleanOptions,
     output: Output | None,
-    present: _Present,
+    present: Present,
     failures: Failures,
 ) -> Iterator[LabelledPage]:
     """The pages of a part of the input with their labels, in order. Records that cannot be read are
@@ -243,7 +245,7 @@ def _labelled(
         file = part.files[i] if part.files[0].is_page else part.files[0]
         entry = part.format.failure(part.name, chunk, i, record.error or "", record.fields)
         identity = {key: entry[key] for key in ("record", "id", "url") if entry.get(key, "") != ""}
-        target = _target(output, file, identity)
+        target = target_of(output, file, identity)
         if identity and not record.error and present.has(target):
             continue
         places.append((file, identity, target))
@@ -296,11 +298,12 @@ def _to_correct(page: LabelledPage, folder: Path) -> labelled.LabelledPage:
         if address:
             head["url"] = address
     elif type(page.page) is not Page and not page.file.is_standard_input:
-        head["html"] = _path_from(folder, page.file.path)
+        head["html"] = path_from(folder, page.file.path)
     return labelled.from_page(page.page, page.file.name, head)
 
 
-def _path_from(folder: Path, path: str) -> str:
+def path_from(folder: Path, path: str) -> str:
+    """The path of a file as seen from a folder."""
     # from the real folder, since ".." of a link to a folder is not the folder of the link
     place, name = os.path.split(path)
     return os.path.relpath(os.path.join(os.path.realpath(place), name), os.path.realpath(folder))

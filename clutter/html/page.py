@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clutter.errors import CleaningError
+from clutter.html.decode import decoded_html
 from clutter.html.lines import HtmlText, parse, read
 from clutter.html.markdown import to_markdown
 from clutter.html.metadata import MOST_LINES, declared, read_metadata
@@ -41,6 +42,11 @@ class HtmlPage(Page):
         self._declared = source.declared
         self._encoding = source.encoding
         self._html = html
+
+    @property
+    def source(self) -> str:
+        """The HTML of the page, as text."""
+        return decoded_html(self._html, self._encoding)
 
     def clean(
         self,

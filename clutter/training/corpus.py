@@ -212,7 +212,7 @@ def from_html(page: LabelledPage) -> tuple[LabelledPage, Markup] | None:
     Raises OSError if the file cannot be read, CorpusError if it is not HTML, MissingLibraryError
     without turbohtml.
     """
-    path = _html_file(page)
+    path = html_file(page)
     if path is None:
         return None
     from clutter.html.lines import read
@@ -228,7 +228,7 @@ def shortened(page: LabelledPage, paragraphs: int) -> tuple[LabelledPage, Markup
 
     None if the head names no HTML file, or if the body is not longer. Raises as ``from_html``.
     """
-    path = _html_file(page)
+    path = html_file(page)
     if path is None:
         return None
     from clutter.html.lines import parse, read_document
@@ -272,7 +272,7 @@ def _cut(page: LabelledPage, source: HtmlText) -> LabelledPage:
     return for_cut(source.text.split("\n"), page)
 
 
-def _html_file(page: LabelledPage) -> Path | None:
+def html_file(page: LabelledPage) -> Path | None:
     """The path of the HTML file that the head of a labelled page names, or None."""
     name = page.head.get("html")
     if not name:

@@ -61,12 +61,13 @@ def train(
     """Train a model: a network for plain text and, if pages name their HTML files, another one
     that reads both.
 
-    ``views`` are half-cleaned copies of pages, which count less. Up to ``jobs`` processes are
-    used; their number does not change the result.
+    ``views`` are half-cleaned copies of pages, which count less. Unread pages are left out. Up to
+    ``jobs`` processes are used; their number does not change the result.
 
     Raises TrainingError if there are fewer than 100 labelled lines or fewer than 2 sites; OSError,
     CorpusError and MissingLibraryError for HTML as ``corpus.from_html``.
     """
+    pages = [page for page in pages if not page.is_unread]
     texts = text_samples(pages)
     marked = html_samples(pages)
     short = short_html_samples(pages)

@@ -37,27 +37,29 @@ def tune(
     *,
     seed: int = 0,
     jobs: int = 1,
+    forecast: bool = True,
 ) -> Model:
     """Tune the model ``base`` to a few more pages, for example of a new site, and return the new
-    model. If pages name their HTML files, it is tuned to these too.
+    model. If pages name their HTML files, it is tuned to these too. Unread pages are left out.
 
-    With several pages, models are also tuned on half of them and scored on the other half. The
-    scores are logged and are in the model's metadata.
+    With several pages, models are also tuned on half of them and scored on the other half, unless
+    ``forecast`` is False. The scores are logged and are in the model's metadata.
 
     Raises TrainingError if no line is labelled; OSError, CorpusError and MissingLibraryError for
     HTML as ``corpus.from_html``.
     """
+    pages = [page for page in pages if not page.is_unread]
     texts = text_samples(pages)
     marked = html_samples(pages)
     if not texts:
         raise TrainingError(f"no labelled line in {len(pages)} page(s)")
     labels = sum(int(page.weight.sum()) for page in texts)
     logger.info("%d page(s), %d labelled lines", len(texts), labels)
-    model = _tuned(base, texts, seed, jobs)
+    model = _tuned(base, texts, seed, jobs, forecast)
     model.html = base.html
     if marked:
         logger.info("and from the HTML of %d page(s)", len(marked))
-        model.html = _tuned(base.html or base, texts + marked, seed, jobs)
+        model.html = _tuned(base.html or base, texts + marked, seed, jobs, forecast)
     model.metadata |= {
         "base": base.metadata,
         "pages": {"labelled": len(texts), "html": len(marked)},
@@ -75,7 +77,7 @@ def tuning_steps(samples: Sequence[Sample]) -> int:
     return max(MIN_STEPS, int(EPOCHS * total / step_lines(samples)))
 
 
-def _tuned(base: Model, samples: list[Sample], seed: int, jobs: int) -> Model:
+def _tuned(base: Model, samples: list[Sample], seed: int, jobs: int, forecast: bool) -> Model:
     answers = answers_of(base, samples)
     soft = [
         softened(page, answer, DISTILLATION_WEIGHT)
@@ -86,7 +88,7 @@ def _tuned(base: Model, samples: list[Sample], seed: int, jobs: int) -> Model:
     # fold by page, not by site: the scores are for new pages of the same sites
     names = sorted({page.page for page in samples})
     folds = []
-    if len(names) > 1:
+    if forecast and len(names) > 1:
         groups = [names.index(page.page) for page in samples]
         folds = list(GroupKFold(2, shuffle=True, random_state=seed).split(samples, groups=groups))
     seen = [soft, *([soft[i] for i in half] for half, _ in folds)]
