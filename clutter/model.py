@@ -50,9 +50,12 @@ NETWORK_CHARACTERS = 65536
 BATCH_CHARACTERS = 1 << 17
 """Number of characters that ``label_many`` takes together."""
 
-MAYBE_ARTICLE = 0.1
+MAYBE_ARTICLE = 0.3
 """From this probability of the kind article on, a page counts as one when its main content is
-found. Chosen on dev sites: the highest value that costs articles nothing."""
+found. Chosen on dev sites, where it costs articles nothing."""
+
+ALSO_MAIN = {"forum": "comment", "listing": "teaser"}
+"""By kind of page, a label that is main content there, beside title and body."""
 
 _IN_PRE = MARKUP_FEATURE_NAMES.index("in pre")
 
@@ -283,7 +286,7 @@ class Model:
                 lines.start[a:b] - offset,
                 lines.end[a:b] - offset,
                 probabilities[a:b].copy(),
-                _main_content(main[a:b], probabilities[a:b], page_kinds),
+                main_content(main[a:b], probabilities[a:b], page_kinds),
                 page_kinds,
                 unit=None if line_markup is None else line_markup.unit[a:b].copy(),
             )
@@ -369,12 +372,20 @@ def _kinds_of_page(kinds: Floats, sections: Ints, a: int, b: int) -> Floats:
     return mean
 
 
-def _main_content(main: Floats, probabilities: Floats, kinds: Floats) -> Floats:
-    """The probability of each line that it is main content (lines,). If the page may be an article,
-    that is the probability of its title and body: the labels know articles better."""
-    columns = [LABELS.index(label) for label in ARTICLE]
+def main_content(main: Floats, probabilities: Floats, kinds: Floats) -> Floats:
+    """The probability of each line that it is main content (lines,).
+
+    If the page may be an article, that is the probability of its title and body: the labels know
+    articles better. On other pages it is ``main`` (lines,), the answer of the network, or what
+    follows from labels and kinds (``ALSO_MAIN``) where that is more: the replies of a thread are
+    often found, but not known as main content.
+    """
+    article = probabilities[:, [LABELS.index(label) for label in ARTICLE]].sum(axis=1)
+    named = article.copy()
+    for kind, label in ALSO_MAIN.items():
+        named += kinds[KINDS.index(kind)] * probabilities[:, LABELS.index(label)]
     is_article = np.minimum(kinds[KINDS.index("article")] / np.float32(MAYBE_ARTICLE), 1)
-    whole: Floats = is_article * probabilities[:, columns].sum(axis=1) + (1 - is_article) * main
+    whole: Floats = is_article * article + (1 - is_article) * np.maximum(main, named)
     return whole
 
 

@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import argparse
+import gzip
+import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 from networks import random_model
 from training_for_a_moment import PAGES, SITE, TEXTS, tiny_training
 
-from clutter import Model, cli, labelled
+from clutter import LABELS, Model, cli, labelled
 from clutter.cli import train as command
 from clutter.errors import MissingLibraryError
+from clutter.features import BUCKET_BITS
 from clutter.labelled import LabelledPage
+from clutter.page import KINDS
 from clutter.training import corpus, train, tune
+from clutter.training.answers import Answers, cell_hash, write_answers
+from clutter.training.fit import NGRAM_SIZE
+from clutter.training.start import write_start
 
 
 @pytest.fixture(scope="module")
@@ -125,6 +134,43 @@ def test_a_folder_that_is_no_corpus_is_one_line_too(
     assert "train.jsonl.gz: no such file" in message
     assert message.count("\n") == 1
     assert not (tmp_path / "mine.safetensors").exists()
+
+
+def test_a_teacher_is_asked_about_the_pages_of_the_corpus_only(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """Its answers lie beside the labels, as do the vectors of n-grams, which every model needs."""
+    row: dict[str, Any] = {"site": "a.example", "lang": "en", "source": "x", "html": "x"}
+    row |= {"split": "train", "extractor": "net", "lines": [{"text": "Home", "label": None}]}
+    for file, names in (("train", ["known", "asked", "other"]), ("residue", ["known"])):
+        with gzip.open(tmp_path / f"{file}.jsonl.gz", "wt") as out:
+            out.writelines(json.dumps(row | {"id": name}) + "\n" for name in names)
+    beside = tmp_path / "labels"
+    beside.mkdir()
+    page = labelled.parse("body\tText\n", "mine.tsv")
+    labelled.write(page, beside / page.name)
+    labels = {"id": "known", "lines": [[corpus.line_hash("Home"), "nav"]]}
+    (beside / "labels.jsonl").write_text(json.dumps(labels) + "\n")
+    rows = np.full((1, len(LABELS)), 1 / len(LABELS), np.float32)
+    kinds = np.full(len(KINDS), 1 / len(KINDS), np.float32)
+    said = Answers([cell_hash("Home")], rows, rows[:, 0], kinds)
+    write_answers(beside / "answers.npz", {"asked": said})
+    vectors = np.ones((1 << BUCKET_BITS, NGRAM_SIZE), np.float32)
+    write_start(beside / "ngrams.npz", vectors)
+    calls: list[tuple[list[str], list[str], bool]] = []
+
+    def called(pages: list[LabelledPage], *_: object, **given: Any) -> Model:
+        starts = given["start"] is not None and bool((given["start"] == 1).all())
+        calls.append(([page.name for page in pages], list(given["answers"]), starts))
+        return random_model()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(train, "train", called)
+        assert run(tmp_path / "m", beside, corpus=tmp_path) == 0
+        assert run(tmp_path / "m", beside) == 0
+    mine = str(beside / page.name)
+    assert calls == [([mine, "known", "asked"], ["asked"], True), ([mine], [], True)]
+    assert "start from those of ngrams.npz" in capsys.readouterr().err
 
 
 def test_an_output_that_cannot_be_written_is_one_line_too(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import gzip
+import io
 import json
 import random
 import re
@@ -35,8 +36,10 @@ from clutter.training.corpus import (
     for_cut,
     from_html,
     line_hash,
+    read_arrays,
     read_pages,
     read_standoff,
+    read_unlabelled,
     read_views,
     shortened,
     standoff_row,
@@ -284,6 +287,58 @@ def test_pages_are_joined_with_their_labels(corpus: Path) -> None:
     assert page.labels == ("nav", "title", "body", "?")
 
 
+def test_pages_without_labels_are_read_for_their_reference_or_for_answers(corpus: Path) -> None:
+    lines = [{"text": "Reply", "in_gold": True}, {"text": "Menu", "in_gold": False}]
+    forum = made_up_page("forum") | {"kind": "forum", "gold": "Reply", "lines": lines}
+    article = forum | {"id": "article", "kind": "article"}
+    pages = [forum, article, made_up_page("one", "Text"), made_up_page("two", "Text", "")]
+    write_rows(corpus / "train.jsonl.gz", pages)
+    found = read_unlabelled(corpus, "train", STANDOFF, {"one", "two"})
+    assert [page.name for page in found] == ["forum", "two"]
+    assert [page.labels for page in found] == [("?", "?"), ("?", "")]
+    assert [page.main for page in found] == [(1, 0), ()]
+    assert [page.name for page in read_unlabelled(corpus, "train", {}, ["article"])] == [
+        "forum", "article",
+    ]  # fmt: skip
+
+
+def archive(data: bytes, name: str = "numbers") -> bytes:
+    """A file in numpy's format .npz that holds an array, of which the packed bytes are replaced."""
+    file = io.BytesIO()
+    arrays: dict[str, Any] = {name: np.arange(2000)}
+    np.savez_compressed(file, **arrays)
+    made = bytearray(file.getvalue())
+    made[100 : 100 + len(data)] = data
+    return bytes(made)
+
+
+def test_arrays_are_read_below_folders_in_order_of_their_paths(tmp_path: Path) -> None:
+    for i, folder in enumerate(("b", "a")):
+        (tmp_path / folder).mkdir()
+        np.savez(tmp_path / folder / "x.npz", number=np.array(i))
+    folders = [tmp_path, tmp_path / "a", tmp_path / "a" / "x.npz"]
+    assert read_arrays(folders, "x.npz", lambda arrays: int(arrays["number"])) == [1, 0]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"no archive", b"PK\x05\x06" + bytes(18), np.lib.format.magic(1, 0), archive(bytes(9)),
+     archive(b"", "others")],
+    ids=["empty", "text", "no file in it", "cut off", "damaged", "other arrays"],
+)  # fmt: skip
+def test_arrays_that_cannot_be_read_are_one_clear_error(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "x.npz").write_bytes(content)
+    with pytest.raises(CorpusError, match=r"x\.npz: cannot be read .*; restore or remove it"):
+        read_arrays([tmp_path], "x.npz", lambda arrays: arrays["numbers"])
+
+
+def test_a_single_array_is_no_archive_of_arrays(tmp_path: Path) -> None:
+    with open(tmp_path / "x.npz", "wb") as file:
+        np.save(file, np.arange(3))
+    with pytest.raises(CorpusError, match="cannot be read"):
+        read_arrays([tmp_path], "x.npz", dict)
+
+
 def test_a_page_is_cut_anew_from_its_html(corpus: Path) -> None:
     (page,) = read_pages(corpus, "dev", STANDOFF)
     source = """<nav><a href=/>Μενού</a></nav><h1>Ένας τίτλος</h1>
@@ -385,7 +440,7 @@ def test_a_cut_of_the_same_lines_keeps_every_label(lines: list[str]) -> None:
 
 def test_views_carry_their_own_labels(corpus: Path) -> None:
     (view,) = read_views(corpus, "train", STANDOFF)
-    assert (view.name, view.site, view.lang) == ("one/net", "a.example", "el")
+    assert (view.name, view.site, view.lang) == ("one", "a.example", "el")
     assert view.head["extractor"] == "net"
     assert view.labels == ("nav", "?")
 
@@ -393,7 +448,7 @@ def test_views_carry_their_own_labels(corpus: Path) -> None:
 def test_views_of_the_dev_pages_come_by_extractor(corpus: Path) -> None:
     views = dev_views(corpus, STANDOFF)
     assert list(views) == ["net", "sieve"]
-    assert [page.name for page in views["sieve"]] == ["one/sieve"]
+    assert [page.name for page in views["sieve"]] == ["one"]
 
 
 def test_views_of_pages_without_labels_are_left_out(corpus: Path) -> None:

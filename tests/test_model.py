@@ -19,8 +19,9 @@ import clutter
 from clutter import LABELS, ClutterError, Model, Page, features
 from clutter.errors import EncodingError, HtmlError
 from clutter.markup import MARKUP_FEATURE_NAMES, MARKUP_HASH_BITS
-from clutter.model import decide_together, look_around
+from clutter.model import decide_together, look_around, main_content
 from clutter.network import quantised, weight_shapes
+from clutter.page import KINDS
 
 AUTHORED = sorted((Path(__file__).parent.parent / "labelled" / "pages").rglob("*.tsv"))
 
@@ -174,6 +175,36 @@ def test_the_lines_of_a_unit_get_their_mean_weighted_by_characters() -> None:
     assert rows[:, :4].tolist() == [
         [0.25, 0.5, 0, 0.25], [0.25, 0.5, 0, 0.25], [1, 0, 0, 0], [0.25, 0.5, 0, 0.25], [0, 0, 1, 0]
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("kind", "label", "expected"),
+    [
+        ("article", "body", 0.8),
+        ("article", "comment", 0.0),
+        ("forum", "comment", 0.8),
+        ("forum", "teaser", 0.3),
+        ("listing", "teaser", 0.8),
+        ("product", "comment", 0.3),
+        ("product", "title", 0.8),
+    ],
+)
+def test_main_content_is_the_article_or_what_the_network_or_label_and_kind_say(
+    kind: str, label: str, expected: float
+) -> None:
+    """The network says 0.3; the label is certain to 0.8, and what is left is nav."""
+    kinds = np.array([name == kind for name in KINDS], np.float32)
+    of_label = {label: 0.8, "nav": 0.2}
+    probabilities = np.array([[of_label.get(name, 0) for name in LABELS]], np.float32)
+    found = main_content(np.array([0.3], np.float32), probabilities, kinds)
+    assert found[0] == pytest.approx(expected)
+
+
+def test_a_page_of_which_nobody_knows_whether_it_is_an_article_is_half_of_each() -> None:
+    kinds = np.array([{"article": 0.15, "forum": 0.85}.get(name, 0) for name in KINDS], np.float32)
+    comment = np.array([[name == "comment" for name in LABELS]], np.float32)
+    found = main_content(np.zeros(1, np.float32), comment, kinds)
+    assert found[0] == pytest.approx(0.5 * 0.85)
 
 
 def test_code_is_judged_by_the_lines_around_it_too() -> None:

@@ -102,11 +102,16 @@ def test_a_reference_says_more_about_main_content_than_labels_do_but_for_the_hea
     assert made.main_weight.tolist() == pytest.approx([1, 1, 0.3, 1, 0])
 
 
+def test_a_head_line_of_the_users_own_does_not_rename_a_page() -> None:
+    page = LabelledPage("mine/a.tsv", {"page": "1"}, ("Home",), ("nav",))
+    assert samples.sample(page).page == "mine/a.tsv"
+
+
 def test_a_page_without_labels_teaches_what_its_reference_says() -> None:
     page = page_of(["A reply of some length"], ["?"], "forum", (1,))
     (made,) = text_samples([page])
     assert (made.weight.tolist(), made.main_weight.tolist()) == ([0], [1])
-    assert text_samples([page_of(["Text"], ["?"], "forum")]) == []
+    assert samples.informative(text_samples([page_of(["Text"], ["?"], "forum")])) == []
 
 
 # --- cutting pages down ---

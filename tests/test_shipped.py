@@ -28,7 +28,6 @@ def test_the_file_is_small_enough_to_ship(model: clutter.Model) -> None:
     [file] = (ROOT / "models").iterdir()
     assert file.stat().st_size <= 11e6
     assert model.metadata["labelled_lines"] > 10_000
-    assert 0 < model.metadata["held_out_by_site"]["macro_f1"] < 1
 
 
 @needs_corpus

@@ -16,11 +16,14 @@ import numpy as np
 import pytest
 from training_for_a_moment import TEXTS, messages, tiny_training
 
-from clutter import Model, labelled
+from clutter import LABELS, Model, labelled
 from clutter.errors import TrainingError
 from clutter.labelled import LabelledPage
+from clutter.page import KINDS
 from clutter.training import train
+from clutter.training.answers import Answers, cell_hash
 from clutter.training.evaluate import evaluate
+from clutter.training.samples import Sample
 from clutter.training.tune import tune
 
 
@@ -38,6 +41,15 @@ def pages() -> list[LabelledPage]:
 @pytest.fixture(scope="module")
 def told() -> list[str]:
     return []
+
+
+STORY = ("Home", "A story.")
+ANSWERS = Answers(
+    [cell_hash(line) for line in STORY],
+    np.full((2, len(LABELS)), 1 / len(LABELS), np.float32),
+    np.full(2, 0.5, np.float32),
+    np.full(len(KINDS), 1 / len(KINDS), np.float32),
+)
 
 
 @pytest.fixture(scope="module")
@@ -94,6 +106,31 @@ def test_views_take_part(small: None, pages: list[LabelledPage]) -> None:
     assert model.metadata["seed"] == 3
 
 
+def test_with_the_answers_of_a_teacher_no_halves_are_trained(
+    small: None, pages: list[LabelledPage]
+) -> None:
+    """And a page without labels takes part, which does not count as labelled."""
+    unknown = LabelledPage("unknown", {"site": "b.example"}, STORY, ("?", "?"))
+    with pytest.MonkeyPatch.context() as patch, messages() as told:
+        patch.setattr(train, "how_many_steps", lambda samples, most: 5)
+        model = train.train([*pages[:6], unknown], answers={"unknown": ANSWERS})
+    assert model.metadata["pages"] == {"labelled": 6, "views": 0, "html": 0, "taught": 1}
+    labels = sum(bool(label) for page in pages[:6] for label in page.labels)
+    assert model.metadata["labelled_lines"] == labels
+    assert not any("fold" in message for message in told)
+    assert any("with a teacher's answers" in message for message in told)
+
+
+def test_answers_for_none_of_the_pages_are_as_good_as_none(
+    small: None, pages: list[LabelledPage]
+) -> None:
+    with pytest.MonkeyPatch.context() as patch, messages() as told:
+        patch.setattr(train, "how_many_steps", lambda samples, most: 5)
+        train.train(pages[:6], answers={"unknown": ANSWERS})
+    assert any("fold" in message for message in told)
+    assert not any("with a teacher's answers" in message for message in told)
+
+
 def test_markup_is_learned(small: None, tmp_path: Path) -> None:
     """Lines that only their class tells apart."""
     pages = []
@@ -107,8 +144,11 @@ def test_markup_is_learned(small: None, tmp_path: Path) -> None:
         name = str(tmp_path / f"{i}.tsv")
         pages.append(LabelledPage(name, head, ("Word",) * 20, tuple(kinds.tolist())))
     with pytest.MonkeyPatch.context() as patch:
-        steps = {train.HTML_STEPS: 150, train.TEXT_STEPS: 5}  # of text there is nothing to learn
-        patch.setattr(train, "how_many_steps", lambda samples, most: steps[most])
+
+        def steps(samples: list[Sample], most: int) -> int:
+            return 150 if any(page.markup for page in samples) else 5  # text teaches nothing here
+
+        patch.setattr(train, "how_many_steps", steps)
         model = train.train(pages[:10])
     right = 0
     for page in pages[10:]:

@@ -36,12 +36,14 @@ train a new model:
   $ clutter train labelled/ mine/ -o my.safetensors
 
 A new model needs at least 100 labelled lines from 2 sites. The site of a page is the host
-in the line "# url: ..." at the top of its file.""",
+in the line "# url: ..." at the top of its file. If a folder among LABELLED holds the file
+ngrams.npz, as labelled/ does, the model's vectors of n-grams start from those in it.""",
     )
     add_labelled(
         parser,
         "a corpus folder: train on its pages too; LABELLED must then hold their labels without "
-        "text (.jsonl); see labelled/README.md",
+        "text (.jsonl), and may hold a teacher's answers for them (answers.npz); see "
+        "labelled/README.md",
     )
     parser.add_argument(
         "-o", dest="output", metavar="MODEL", required=True, help="the model file to write"
@@ -72,6 +74,8 @@ def run(args: argparse.Namespace) -> int:
     from clutter.model import load
     from clutter.plan import identity
     from clutter.training import corpus
+    from clutter.training.answers import Answers, read_answers
+    from clutter.training.start import read_start
     from clutter.training.train import train
     from clutter.training.tune import tune
 
@@ -94,13 +98,19 @@ def run(args: argparse.Namespace) -> int:
             model = tune(base, pages, seed=args.seed, jobs=args.jobs)
         else:
             views: list[LabelledPage] = []
+            answers: dict[str, Answers] = {}
             if args.corpus:
                 standoff = corpus.read_standoff(args.labelled)
                 pages += corpus.read_pages(args.corpus, "train", standoff)
-                references = corpus.read_references(args.corpus, "train")
-                pages += [page for page in references if page.name not in standoff]
+                answers = read_answers(args.labelled)
+                pages += corpus.read_unlabelled(args.corpus, "train", standoff, answers)
                 views = corpus.read_views(args.corpus, "train", standoff)
-            model = train(pages, views, seed=args.seed, jobs=args.jobs)
+            start = read_start(args.labelled)
+            if start is not None:
+                logger.info("the vectors of n-grams start from those of ngrams.npz")
+            model = train(
+                pages, views, answers=answers, start=start, seed=args.seed, jobs=args.jobs
+            )
         model.save(args.output)
         logger.info("wrote %s", args.output)
     return 0

@@ -30,7 +30,6 @@ those of named containers."""
 _UNUSED: Kind = ((), 0, 0)
 _MIX = np.uint64(0xD6E8FEB86659FD93)
 
-
 Value = TypeVar("Value", bound=Hashable)
 
 

@@ -23,14 +23,18 @@ import hashlib
 import json
 import os
 import unicodedata
+import zipfile
 import zlib
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import accumulate
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
 
 from clutter import features
 from clutter.errors import CorpusError
@@ -43,6 +47,9 @@ if TYPE_CHECKING:
     from turbohtml import Node
 
     from clutter.html.lines import HtmlText
+
+Array = NDArray[Any]
+Value = TypeVar("Value")
 
 
 def line_hash(text: str) -> str:
@@ -92,6 +99,28 @@ def read_standoff(paths: Iterable[str | os.PathLike[str]]) -> dict[str, Standoff
         places = ", ".join(map(str, paths)) or "nothing named"
         raise CorpusError(f"{places}: no stand-off labels (.jsonl) to join with the corpus")
     return labels_by_page
+
+
+def read_arrays(
+    paths: Iterable[str | os.PathLike[str]],
+    name: str,
+    unpack: Callable[[Mapping[str, Array]], Value],
+) -> list[Value]:
+    """What ``unpack`` makes of the arrays in each file of this name below the folders among
+    ``paths``. The files are in numpy's format .npz.
+
+    Raises CorpusError if a file cannot be read, or if ``unpack`` raises ValueError or KeyError.
+    """
+    made = []
+    folders = [path for path in map(Path, paths) if path.is_dir()]
+    for file in sorted({found for folder in folders for found in folder.rglob(name)}):
+        try:
+            with np.load(file) as arrays:
+                made.append(unpack(arrays))
+        except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile,
+                zlib.error) as error:  # fmt: skip
+            raise CorpusError(f"{file}: cannot be read ({error}); restore or remove it") from None
+    return made
 
 
 def align_labels(hashes: Sequence[str], labels: Sequence[tuple[str, str]]) -> tuple[str, ...]:
@@ -329,16 +358,21 @@ def read_pages(
     return _read(corpus, f"{split}.jsonl.gz", make)
 
 
-def read_references(corpus: str | os.PathLike[str], split: str) -> list[LabelledPage]:
-    """The pages of a split that are no articles and have a reference text: without labels, but with
-    ``main``. Raises CorpusError if they cannot be read."""
+def read_unlabelled(
+    corpus: str | os.PathLike[str], split: str, standoff: Container[str], answers: Container[str]
+) -> list[LabelledPage]:
+    """The pages of a split that have no stand-off labels, but a teacher's answers, or a reference
+    text and are no articles: without labels, with ``main`` where there is a reference. Raises
+    CorpusError if they cannot be read."""
 
     def make(row: dict[str, Any]) -> LabelledPage | None:
-        if not row.get("gold") or row.get("kind") in (None, "article"):
+        kind = row.get("kind") or ""
+        has_reference = bool(row.get("gold")) and kind not in ("", "article")
+        if row["id"] in standoff or not (has_reference or row["id"] in answers):
             return None
         lines = tuple(_one_line(line["text"]) for line in row["lines"])
         labels = tuple(UNLABELLED if line.strip() else "" for line in lines)
-        return _page(corpus, row, lines, labels, row["kind"])
+        return _page(corpus, row, lines, labels, kind)
 
     return _read(corpus, f"{split}.jsonl.gz", make, may_be_empty=True)
 
@@ -364,7 +398,8 @@ def read_views(
     corpus: str | os.PathLike[str], split: str, standoff: Mapping[str, Standoff]
 ) -> list[LabelledPage]:
     """The half-cleaned views of the pages of a split that have stand-off labels. The head of each
-    names its ``extractor``. Raises CorpusError if they cannot be read."""
+    names its ``extractor``; its name is that of its page. Raises CorpusError if they cannot be
+    read."""
 
     def make(row: dict[str, Any]) -> LabelledPage | None:
         if row["split"] != split or row["id"] not in standoff:
@@ -372,7 +407,7 @@ def read_views(
         lines = tuple(_one_line(line["text"]) for line in row["lines"])
         labels = tuple(line["label"] or UNLABELLED for line in row["lines"])
         head = _head(row, standoff[row["id"]].kind) | {"extractor": row["extractor"]}
-        return LabelledPage(f"{row['id']}/{row['extractor']}", head, lines, labels)
+        return LabelledPage(row["id"], head, lines, labels)
 
     return _read(corpus, "residue.jsonl.gz", make)
 

@@ -22,6 +22,7 @@ from typing import NamedTuple
 import joblib
 import numpy as np
 import scipy.sparse
+from numpy.typing import NDArray
 
 from clutter import features
 from clutter.features import BUCKET_BITS, N_LINE_FEATURES, Features, Floats, Ints
@@ -88,7 +89,7 @@ class TrainedNetwork:
 
 
 @dataclass(frozen=True)
-class _Vectors:
+class Vectors:
     """The sum of table rows for each line, as a matrix product: ``sums`` (lines, used rows) says
     which rows each line has, ``rows`` are their numbers in the table, and ``per_line`` (lines, 1)
     is a factor for each line's sum."""
@@ -114,11 +115,13 @@ def fit(
     seed: int,
     base: Model | None = None,
     name: str = "model",
+    start: Floats | None = None,
 ) -> TrainedNetwork:
     """Train a network on samples for a number of steps. The same seed gives the same network.
 
     With a ``base``, training starts from that model, and only the vectors of n-grams and markup
     hashes are trained. Vectors that do not occur in the samples stay the same, bit for bit.
+    Without, the vectors of n-grams start at random, or at ``start`` (buckets, NGRAM_SIZE).
     ``name`` is the name of the network in messages.
     """
     rng = np.random.default_rng(seed)
@@ -127,6 +130,8 @@ def fit(
         markup_size = MARKUP_SIZE if any(page.markup is not None for page in samples) else 0
         weights = initial_weights(rng, markup_size)
         ngram_vectors = _random_table(rng, 1 << BUCKET_BITS, NGRAM_SIZE)
+        if start is not None:  # drawn all the same: so the other numbers do not depend on it
+            ngram_vectors = start.copy()
         markup_vectors = _random_table(rng, 1 << MARKUP_HASH_BITS, markup_size)
         scaling = _feature_scaling(samples, rng)
     else:
@@ -148,10 +153,13 @@ def fit(
             drawn = np.searchsorted(sampling, rng.random() * sampling[-1], side="right")
             page = samples[int(drawn)]
             pages.append((page, augment(page, rng)))
-        line_features = _features(
+        line_features = features_of(
             ["\n".join([page.lines[i] for i in rows]) for page, rows in pages]
         )
-        ngrams = _ngram_sums(line_features, pages, page_dropout, rng)
+        wordless = np.repeat(
+            rng.random(len(pages)) < page_dropout, [rows.size for _, rows in pages]
+        )
+        ngrams = ngram_sums(line_features, wordless, rng)
         of_ngrams = ngrams.of(ngram_vectors)
         if has_html:
             markup, has_markup = _markup(pages, rng)
@@ -225,12 +233,13 @@ def _loss(
 
 
 class Task(NamedTuple):
-    """A network to train. ``name`` is its name in messages."""
+    """A network to train. ``name`` is its name in messages, ``start`` as for ``fit``."""
 
     name: str
     samples: list[Sample]
     steps: int
     seed: int
+    start: Floats | None = None
 
 
 def fit_all(tasks: Sequence[Task], jobs: int, base: Model | None = None) -> list[Model]:
@@ -244,7 +253,7 @@ def fit_all(tasks: Sequence[Task], jobs: int, base: Model | None = None) -> list
             logger.setLevel(level)
         # one thread each: with more, sums would differ from run to run
         with one_thread():
-            return fit(task.samples, task.steps, task.seed, base, task.name)
+            return fit(task.samples, task.steps, task.seed, base, task.name, task.start)
 
     parallel = joblib.Parallel(n_jobs=min(jobs, len(tasks)))
     networks = parallel(joblib.delayed(work)(task) for task in tasks)
@@ -279,12 +288,12 @@ def _random_table(rng: np.random.Generator, rows: int, size: int) -> Floats:
 def _feature_scaling(samples: Sequence[Sample], rng: np.random.Generator) -> dict[str, Floats]:
     """Mean and inverse standard deviation of the line features, from at most 300 samples."""
     drawn = rng.permutation(len(samples))[:300]
-    values = _features(["\n".join(samples[i].lines) for i in drawn]).line_features
+    values = features_of(["\n".join(samples[i].lines) for i in drawn]).line_features
     scale = (1 / (values.std(axis=0) + 0.05)).astype(np.float32)
     return {"shape_mean": values.mean(axis=0), "shape_scale": scale}
 
 
-def _features(texts: list[str]) -> Features:
+def features_of(texts: list[str]) -> Features:
     """Features of many pages, computed a few pages at a time, as in inference."""
     lines = features.split(texts).lines
     size = np.cumsum(lines.end - lines.start)[lines.sections[1:] - 1]
@@ -321,7 +330,7 @@ def _markup(
     return joined(parts), np.concatenate(has_markup)
 
 
-def _markup_sums(markup: Markup, rng: np.random.Generator) -> _Vectors:
+def _markup_sums(markup: Markup, rng: np.random.Generator) -> Vectors:
     """Which markup hashes each line has; some are dropped at random."""
     used, column = np.unique(markup.hashes, return_inverse=True)
     data = (rng.random(column.size, np.float32) >= MARKUP_DROPOUT).astype(np.float32)
@@ -329,17 +338,12 @@ def _markup_sums(markup: Markup, rng: np.random.Generator) -> _Vectors:
         (data, column, markup.first), shape=(markup.first.size - 1, used.size)
     )
     size = np.sqrt(np.maximum(np.diff(markup.first), 1)) * (1 - MARKUP_DROPOUT)
-    return _Vectors(matrix, used, (1 / size).astype(np.float32)[:, None])
+    return Vectors(matrix, used, (1 / size).astype(np.float32)[:, None])
 
 
-def _ngram_sums(
-    lines: Features,
-    pages: Sequence[tuple[Sample, Ints]],
-    page_dropout: float,
-    rng: np.random.Generator,
-) -> _Vectors:
-    """Which n-grams each line has; some are dropped at random, for some pages all of them."""
-    wordless = np.repeat(rng.random(len(pages)) < page_dropout, [r.size for _, r in pages])
+def ngram_sums(lines: Features, wordless: NDArray[np.bool_], rng: np.random.Generator) -> Vectors:
+    """Which n-grams each line has; some are dropped at random, and all those of the lines that are
+    ``wordless`` (lines,)."""
     index = lines.buckets.T.ravel()
     data = (rng.integers(0, 256, index.size, dtype=np.uint8) >= int(NGRAM_DROPOUT * 256)).astype(
         np.float32
@@ -353,4 +357,4 @@ def _ngram_sums(
         (data, column[index], bounds), shape=(lines.first.size - 1, used.size)
     )
     size = np.sqrt(np.diff(lines.first) * len(features.ORDERS)) * (1 - NGRAM_DROPOUT)
-    return _Vectors(matrix, used, (~wordless / size).astype(np.float32)[:, None])
+    return Vectors(matrix, used, (~wordless / size).astype(np.float32)[:, None])

@@ -8,7 +8,7 @@ sometimes the headline, sometimes the top or the end of the page. Some articles 
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -128,18 +128,16 @@ def html_sample(page: LabelledPage) -> Sample | None:
 def text_samples(
     pages: Sequence[LabelledPage], sampling_weight: float = 1.0, whole: bool = True
 ) -> list[Sample]:
-    """Samples of the text of pages; pages that say nothing of any line are left out."""
-    made = [sample(page, sampling_weight, whole) for page in pages]
-    return [page for page in made if _teaches(page)]
+    """Samples of the text of pages."""
+    return [sample(page, sampling_weight, whole) for page in pages]
 
 
 def html_samples(pages: Sequence[LabelledPage]) -> list[Sample]:
-    """Samples of the HTML files of pages; those that say nothing of any line are left out.
+    """Samples of the HTML files of pages that name one.
 
     Raises OSError, CorpusError and MissingLibraryError as ``corpus.from_html``.
     """
-    made = map(html_sample, pages)
-    return [page for page in made if page is not None and _teaches(page)]
+    return [page for page in map(html_sample, pages) if page is not None]
 
 
 def short_html_samples(pages: Sequence[LabelledPage]) -> list[Sample]:
@@ -159,8 +157,9 @@ def short_html_samples(pages: Sequence[LabelledPage]) -> list[Sample]:
     return made
 
 
-def _teaches(page: Sample) -> bool:
-    return bool(page.weight.any() or page.main_weight.any())
+def informative(samples: Iterable[Sample]) -> list[Sample]:
+    """The samples that say something of at least one line."""
+    return [page for page in samples if page.weight.any() or page.main_weight.any()]
 
 
 def augment(page: Sample, rng: np.random.Generator) -> Ints:

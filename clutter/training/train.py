@@ -1,16 +1,20 @@
 """Trains a new model on labelled pages.
 
-First, two models are trained, each on half of the sites. They show how well unseen sites are read,
-and they are teachers (distillation, Hinton et al., 2015, arXiv:1503.02531): the label of a line is
-mixed with the answer of the teacher that has not seen the page. So doubtful and wrong labels count
-less, and the final model is hardly too certain. Temperature scaling corrects the rest (Guo et al.,
-2017, arXiv:1706.04599).
+The label of a line is mixed with the answer of a teacher that has not seen the page's site
+(distillation, Hinton et al., 2015, arXiv:1503.02531). So doubtful and wrong labels count less, and
+the final model is hardly too certain. Temperature scaling corrects the rest (Guo et al., 2017,
+arXiv:1706.04599).
+
+A corpus can come with the answers of a better teacher (answers.py), which also label the pages that
+nobody has labelled; pages without answers are then learned from their labels alone. If there are no
+answers, two models are trained first, each on half of the sites. They are the teachers, and they
+show how well unseen sites are read.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -23,15 +27,22 @@ from clutter.features import Floats
 from clutter.labelled import LabelledPage
 from clutter.model import Model
 from clutter.page import ARTICLE, KINDS, LABELS, Page, keeps
+from clutter.training.answers import Answers, answers_for
 from clutter.training.evaluate import share_wrong
 from clutter.training.fit import Task, fit_all, step_lines
-from clutter.training.samples import Sample, html_samples, short_html_samples, text_samples
+from clutter.training.samples import (
+    Sample,
+    html_samples,
+    informative,
+    short_html_samples,
+    text_samples,
+)
 
 logger = logging.getLogger(__name__)
 
 EPOCHS = 60
-TEXT_STEPS, TEXT_TEACHER_SHARE = 3000, 0.4
-HTML_STEPS, HTML_TEACHER_SHARE = 3200, 0.35
+TEXT_STEPS, TEXT_TEACHER_SHARE = 4000, 0.3
+HTML_STEPS, HTML_TEACHER_SHARE = 4000, 0.28
 """Most steps for a network for text, and for one that also learns from HTML; and the share of the
 steps that a teacher is trained for."""
 
@@ -39,13 +50,19 @@ DISTILLATION_WEIGHT = 0.35
 """Share of a label that the answer of a perfect teacher would replace. For a real teacher it is
 multiplied by the teachers' macro F1."""
 
-TEMPERATURE = 1.25
-"""The final scores are divided by this, because after distillation the model is still a little too
-certain. Chosen on dev sites, where it lowers the calibration error."""
+TEMPERATURE, TAUGHT_TEMPERATURE = 1.25, 1.07
+"""The final scores are divided by the first one after distillation from models of half the sites,
+because a model is still a little too certain then, and by the second one after distillation from
+the answers of a teacher. Chosen on dev sites by the calibration error."""
 
 KIND_REGULARISATION = 0.03
 """The inverse strength of regularisation when the last layer for kinds is fitted anew. Chosen on
 dev sites."""
+
+TEXT_TAUGHT_SHARE, HTML_TAUGHT_SHARE, TAUGHT_WEIGHT = 0.3, 0.1, 0.6
+"""The share of a label that a teacher's answer replaces, in a text and in HTML, and how often a
+page is drawn that has answers but no labels. The teacher has read the HTML: its answers tell a
+network for text what the text does not show, but of HTML the labels know more."""
 
 VIEW_WEIGHT = 0.35
 """How often a half-cleaned view is drawn; a labelled page has 1."""
@@ -55,34 +72,50 @@ def train(
     pages: Sequence[LabelledPage],
     views: Sequence[LabelledPage] = (),
     *,
+    answers: Mapping[str, Answers] | None = None,
+    start: Floats | None = None,
     seed: int = 0,
     jobs: int = 1,
 ) -> Model:
     """Train a model: a network for plain text and, if pages name their HTML files, another one
     that reads both.
 
-    ``views`` are half-cleaned copies of pages, which count less. Unread pages are left out. Up to
-    ``jobs`` processes are used; their number does not change the result.
+    Unread pages are left out. ``views`` are half-cleaned copies of pages, which count less.
+    ``answers`` are those of a teacher, by the name of a page; pages without labels are then of use
+    too. ``start`` are vectors of n-grams to start from (start.py). Up to ``jobs`` processes are
+    used; their number does not change the result.
 
     Raises TrainingError if there are fewer than 100 labelled lines or fewer than 2 sites; OSError,
     CorpusError and MissingLibraryError for HTML as ``corpus.from_html``.
     """
     pages = [page for page in pages if not page.is_unread]
-    texts = text_samples(pages)
-    marked = html_samples(pages)
-    short = short_html_samples(pages)
-    cleaned = text_samples(views, VIEW_WEIGHT, whole=False)
-    plans = [_Plan("text", texts + cleaned, TEXT_STEPS, TEXT_TEACHER_SHARE)]
+    answers = answers or {}
+    bare_texts, bare_views = text_samples(pages), text_samples(views, VIEW_WEIGHT, whole=False)
+    bare_html, bare_short = html_samples(pages), short_html_samples(pages)
+    texts, cleaned = (
+        taught(samples, answers, TEXT_TAUGHT_SHARE) for samples in (bare_texts, bare_views)
+    )
+    marked, short = (
+        taught(samples, answers, HTML_TAUGHT_SHARE) for samples in (bare_html, bare_short)
+    )
+    # counted before a teacher adds to them
+    labels = _labels(bare_texts + bare_views)
+    plans = [_Plan("text", texts + cleaned, labels, TEXT_STEPS, TEXT_TEACHER_SHARE)]
     if marked:
         # first, since it takes longest
-        plans.insert(
-            0, _Plan("HTML", texts + marked + short + cleaned, HTML_STEPS, HTML_TEACHER_SHARE)
-        )
-    *html, model = _distilled(plans, seed, jobs)
+        samples = texts + marked + short + cleaned
+        labels += _labels(bare_html + bare_short)
+        plans.insert(0, _Plan("HTML", samples, labels, HTML_STEPS, HTML_TEACHER_SHARE))
+    # answers for other pages teach nothing
+    has_teacher = any(page.page in answers for page in texts)
+    *html, model = _distilled(plans, start, seed, jobs, has_teacher)
     if html:
         model.html = html[0]
+    counts = {"labelled": len(informative(bare_texts)), "views": len(cleaned), "html": len(marked)}
+    if has_teacher:
+        counts["taught"] = len(texts) - counts["labelled"]
     model.metadata |= {
-        "pages": {"labelled": len(texts), "views": len(cleaned), "html": len(marked)},
+        "pages": counts,
         "languages": sorted({page.lang for page in pages}),
         "seed": seed,
     }
@@ -118,6 +151,39 @@ def softened(sample: Sample, answer: Page, share: float) -> Sample:
     )
 
 
+def taught(samples: Sequence[Sample], answers: Mapping[str, Answers], share: float) -> list[Sample]:
+    """The samples with the answers of a teacher: in place of a share of their labels, and alone
+    where a line or a page has none. Samples that nothing is known of, neither labels nor answers,
+    are left out."""
+    return informative(
+        _taught(page, answers[page.page], np.float32(share)) if page.page in answers else page
+        for page in samples
+    )
+
+
+def _taught(sample: Sample, answers: Answers, share: np.float32) -> Sample:
+    rows, labels, main = answers_for(sample.lines, answers)
+    # the share of the answer for each line: 0 without one, 1 without a label
+    of_labels, of_main = np.zeros((2, len(sample.lines)), np.float32)
+    of_labels[rows] = np.where(sample.weight[rows] > 0, share, 1)
+    of_main[rows] = np.where(sample.main_weight[rows] > 0, share, 1)
+    all_labels, all_main = np.zeros_like(sample.target), np.zeros_like(sample.main)
+    all_labels[rows], all_main[rows] = labels, main
+    is_labelled = sample.weight.any()
+    kept = 1 - share if sample.kinds.any() else np.float32(0)
+    return replace(
+        sample,
+        target=(1 - of_labels[:, None]) * sample.target + of_labels[:, None] * all_labels,
+        weight=np.maximum(sample.weight, of_labels > 0).astype(np.float32),
+        main=(1 - of_main) * sample.main + of_main * all_main,
+        main_weight=np.where(sample.main_weight > 0, sample.main_weight, of_main > 0).astype(
+            np.float32
+        ),
+        kinds=kept * sample.kinds + (1 - kept) * answers.kinds,
+        sampling_weight=sample.sampling_weight * (1 if is_labelled else TAUGHT_WEIGHT),
+    )
+
+
 def score_answers(pages: Sequence[Sample], answers: Sequence[Page]) -> dict[str, float]:
     """Scores of the answers of models that were not trained on the pages."""
     rows = np.concatenate([page.weight > 0 for page in pages])
@@ -137,11 +203,12 @@ def score_answers(pages: Sequence[Sample], answers: Sequence[Page]) -> dict[str,
 
 @dataclass(frozen=True)
 class _Plan:
-    """A network to train: what for, on what, and for how many steps at most; ``teacher_share`` is
-    the share of the steps that its teachers are trained for."""
+    """A network to train: what for, on what, how many of the lines have labels, and for how many
+    steps at most; ``teacher_share`` is the share of the steps that its teachers are trained for."""
 
     name: str
     samples: list[Sample]
+    labels: int
     most_steps: int
     teacher_share: float
 
@@ -153,10 +220,10 @@ class _Plan:
     def sites(self) -> list[str]:
         return sorted({page.site for page in self.samples})
 
-    @property
-    def labels(self) -> int:
-        """The number of labelled lines."""
-        return sum(int(page.weight.sum()) for page in self.samples)
+
+def _labels(samples: Sequence[Sample]) -> int:
+    """The number of labelled lines."""
+    return sum(int(page.weight.sum()) for page in samples)
 
 
 def refit_kinds(model: Model, samples: Sequence[Sample]) -> None:
@@ -184,11 +251,11 @@ def _page_summary(model: Model, page: Sample) -> Floats:
     return model.page_summaries("\n".join(page.lines), page.markup)[:1]
 
 
-def _distilled(plans: Sequence[_Plan], seed: int, jobs: int) -> list[Model]:
-    """Train a network for each plan, on labels and on the answers of two teachers. All teachers are
-    trained at the same time, then all networks."""
-    folds = []
-    tasks = []
+def _distilled(
+    plans: Sequence[_Plan], start: Floats | None, seed: int, jobs: int, has_teacher: bool
+) -> list[Model]:
+    """Train a network for each plan, on labels and on the answers of a teacher: those that the
+    samples hold already, or those of two models, each trained on half of the sites."""
     for plan in plans:
         sites, labels = plan.sites, plan.labels
         if len(sites) < 2 or labels < 100:
@@ -197,19 +264,51 @@ def _distilled(plans: Sequence[_Plan], seed: int, jobs: int) -> list[Model]:
                 "lines of 2 sites (a page's site is the host of its '# url:' line)"
             )
         logger.info(
-            "for %s: %d pages of %d sites, %d labelled lines",
+            "for %s: %d pages of %d sites, %d labelled lines%s",
             plan.name, len(plan.samples), len(sites), labels,
+            ", with a teacher's answers" if has_teacher else "",
         )  # fmt: skip
-        number = {site: i for i, site in enumerate(sites)}
+    scores: list[dict[str, float]] = []
+    if has_teacher:
+        soft = [plan.samples for plan in plans]
+    else:
+        soft, scores = _taught_by_halves(plans, start, seed, jobs)
+    models = fit_all(
+        [
+            Task(plan.name, samples, plan.steps, seed, start)
+            for plan, samples in zip(plans, soft, strict=True)
+        ],
+        jobs,
+    )
+    for model, plan, samples in zip(models, plans, soft, strict=True):
+        refit_kinds(model, samples)
+        for name in ("out_w", "out_b", "main_w", "main_b"):
+            model.weights[name] /= TAUGHT_TEMPERATURE if has_teacher else TEMPERATURE
+        model.metadata |= {"labelled_lines": plan.labels, "sites": len(plan.sites)}
+    for model, score in zip(models, scores, strict=False):
+        model.metadata["held_out_by_site"] = score
+    return models
+
+
+def _taught_by_halves(
+    plans: Sequence[_Plan], start: Floats | None, seed: int, jobs: int
+) -> tuple[list[list[Sample]], list[dict[str, float]]]:
+    """For each plan, its samples mixed with the answers of two models, and the models' scores. Each
+    model is trained on half of the sites and answers for the other half. All are trained at the
+    same time."""
+    folds = []
+    tasks = []
+    for plan in plans:
+        number = {site: i for i, site in enumerate(plan.sites)}
         groups = [number[page.site] for page in plan.samples]
         split = GroupKFold(2, shuffle=True, random_state=seed).split(plan.samples, groups=groups)
         folds.append(list(split))
         steps = max(200, int(plan.steps * plan.teacher_share))
         for fold, (seen, _) in enumerate(folds[-1], 1):
             half = [plan.samples[i] for i in seen]
-            tasks.append(Task(f"{plan.name}, fold {fold}", half, steps, seed + fold))
+            tasks.append(Task(f"{plan.name}, fold {fold}", half, steps, seed + fold, start))
     teachers = iter(fit_all(tasks, jobs))
-    final = []
+    soft = []
     scores = []
     for plan, halves in zip(plans, folds, strict=True):
         answers: dict[int, Page] = {}
@@ -222,16 +321,5 @@ def _distilled(plans: Sequence[_Plan], seed: int, jobs: int) -> list[Model]:
             plan.name, scores[-1]["accuracy"], scores[-1]["macro_f1"],
         )  # fmt: skip
         share = DISTILLATION_WEIGHT * scores[-1]["macro_f1"]
-        soft = [softened(page, answers[i], share) for i, page in enumerate(plan.samples)]
-        final.append(Task(plan.name, soft, plan.steps, seed))
-    models = fit_all(final, jobs)
-    for model, plan, score in zip(models, plans, scores, strict=True):
-        refit_kinds(model, plan.samples)
-        for name in ("out_w", "out_b", "main_w", "main_b"):
-            model.weights[name] /= TEMPERATURE
-        model.metadata |= {
-            "labelled_lines": plan.labels,
-            "sites": len(plan.sites),
-            "held_out_by_site": score,
-        }
-    return models
+        soft.append([softened(page, answers[i], share) for i, page in enumerate(plan.samples)])
+    return soft, scores

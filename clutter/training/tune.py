@@ -17,7 +17,7 @@ from clutter.errors import TrainingError
 from clutter.labelled import LabelledPage
 from clutter.model import Model
 from clutter.training.fit import Task, fit_all, step_lines
-from clutter.training.samples import Sample, html_samples, text_samples
+from clutter.training.samples import Sample, html_samples, informative, text_samples
 from clutter.training.train import answers_of, score_answers, softened
 
 logger = logging.getLogger(__name__)
@@ -49,8 +49,8 @@ def tune(
     HTML as ``corpus.from_html``.
     """
     pages = [page for page in pages if not page.is_unread]
-    texts = text_samples(pages)
-    marked = html_samples(pages)
+    texts = informative(text_samples(pages))
+    marked = informative(html_samples(pages))
     if not texts:
         raise TrainingError(f"no labelled line in {len(pages)} page(s)")
     labels = sum(int(page.weight.sum()) for page in texts)
