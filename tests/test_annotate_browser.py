@@ -76,10 +76,12 @@ def serving(folder: Path) -> Iterator[str]:
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [opened]})
         thread.start()
-        yield f"http://127.0.0.1:{port}/secret/"
-        server.should_exit = True
-        thread.join()
-    tuner.close()
+        try:
+            yield f"http://127.0.0.1:{port}/secret/"
+        finally:
+            server.should_exit = True
+            thread.join()
+            tuner.close()
 
 
 def test_a_right_to_left_page_is_labelled_by_keyboard_alone_and_survives_a_kill(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -183,6 +184,11 @@ def test_a_name_of_a_file_that_is_no_text_is_shown(tmp_path: Path) -> None:
 def test_the_program_listens_on_this_machine_only() -> None:
     with listen(0) as opened:
         assert opened.getsockname()[0] == "127.0.0.1"
+
+
+def test_a_browser_may_come_before_the_server_answers() -> None:
+    with listen(0) as opened, socket.create_connection(opened.getsockname(), timeout=5):
+        pass
 
 
 @pytest.mark.parametrize(

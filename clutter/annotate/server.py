@@ -333,6 +333,7 @@ def listen(port: int) -> socket.socket:
     try:
         opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         opened.bind((HOST, port))
+        opened.listen()  # a browser that is faster than the server waits for it
     except OSError as error:
         opened.close()
         error.filename = f"port {port}"
