@@ -190,7 +190,7 @@ harbour</h1>"""
     [
         ("page.html", HTML.encode()),
         ("PAGE.HTM", HTML.encode("utf-16")),
-        ("page.html.gz", gzip.compress(HTML.encode())),
+        ("page.html.gz", gzip.compress(HTML.encode(), mtime=0)),
     ],
 )
 def test_html_is_known_by_its_name(run: Run, name: str, data: bytes) -> None:

@@ -45,7 +45,7 @@ RECORDS = archive(
     (
         "response",
         HTTP,
-        http(gzip.compress(HTML), "content-type: text/html", "Content-Encoding: gzip"),
+        http(gzip.compress(HTML, mtime=0), "content-type: text/html", "Content-Encoding: gzip"),
     ),
     ("response", HTTP, http(CHUNKED, "Content-Type: text/html", "Transfer-Encoding: chunked")),
     ("response", HTTP, http(HTML, "Content-Type: text/html", "Transfer-Encoding: chunked")),
