@@ -23,7 +23,7 @@ import numpy as np
 
 from clutter.features import Floats, Ints
 from clutter.page import KINDS, LABELS
-from clutter.training.corpus import Array, align_labels, line_hash, read_arrays
+from clutter.training.corpus import Array, align_labels, cells_of, line_hash, read_arrays
 
 FILE_NAME = "answers.npz"
 
@@ -37,12 +37,6 @@ class Answers(NamedTuple):
     labels: Floats
     main: Floats
     kinds: Floats
-
-
-def cells_of(lines: Sequence[str]) -> list[tuple[int, str]]:
-    """The cells of lines that are not blank, each with the index of its line."""
-    cells = [(i, cell) for i, line in enumerate(lines) for cell in line.split("\t")]
-    return [(i, cell) for i, cell in cells if cell.strip()]
 
 
 def cell_hash(text: str) -> str:

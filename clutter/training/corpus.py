@@ -199,6 +199,12 @@ def _matches_in_order(hashes: Sequence[str], keys: Sequence[str]) -> Iterator[tu
         number = before[number]
 
 
+def cells_of(lines: Sequence[str]) -> list[tuple[int, str]]:
+    """The cells of lines that are not blank, each with the index of its line."""
+    cells = [(i, cell) for i, line in enumerate(lines) for cell in line.split("\t")]
+    return [(i, cell) for i, cell in cells if cell.strip()]
+
+
 def for_cut(lines: Sequence[str], page: LabelledPage) -> LabelledPage:
     """The page with ``lines``, another division of the same page into lines, and their labels.
 
@@ -206,15 +212,13 @@ def for_cut(lines: Sequence[str], page: LabelledPage) -> LabelledPage:
     with tabs gets the label that most of its characters have. Such lines of ``page`` are cut into
     cells as well.
     """
-    cells = [(i, cell) for i, line in enumerate(lines) for cell in line.split("\t")]
-    cells = [(i, cell) for i, cell in cells if cell.strip()]
+    cells = cells_of(lines)
     main = page.main or (-1,) * len(page.lines)
     # label and main content go together, as one string
     known = [
-        (line_hash(cell), f"{label}\t{stated}")
-        for line, label, stated in zip(page.lines, page.labels, main, strict=True)
-        for cell in line.split("\t")
-        if label and cell.strip()
+        (line_hash(cell), f"{page.labels[i]}\t{main[i]}")
+        for i, cell in cells_of(page.lines)
+        if page.labels[i]
     ]
     found = align_labels([line_hash(cell) for _, cell in cells], known)
     votes: dict[int, Counter[str]] = {}

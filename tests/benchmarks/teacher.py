@@ -286,7 +286,7 @@ def mean(answers: Sequence[Said]) -> Said:
 
 def by_cells(page: Sample, said: Said) -> Answers:
     """The answers for the cells of a page's lines."""
-    cells = answers.cells_of(page.lines)
+    cells = corpus.cells_of(page.lines)
     rows = [i for i, _ in cells]
     return Answers(
         [answers.cell_hash(cell) for _, cell in cells], said[0][rows], said[1][rows], said[2]
