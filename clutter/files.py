@@ -22,6 +22,15 @@ if TYPE_CHECKING:
 _serial = itertools.count()
 
 
+def lock_file(number: int) -> None:
+    """Lock the open file or folder with this descriptor until it is closed; nothing where the
+    system has no such locks. Raises BlockingIOError if another program has the lock; OSError."""
+    with contextlib.suppress(ImportError):
+        import fcntl
+
+        fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
 def files_below(
     folder: str | os.PathLike[str], suffix: str | tuple[str, ...] = ""
 ) -> Iterator[str]:

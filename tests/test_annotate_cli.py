@@ -116,6 +116,22 @@ def test_pages_that_were_labelled_stay_as_they_are_and_new_ones_come_in(run: Run
     assert labelled.read("mine/b.tsv").site == "b"
 
 
+def test_labels_are_not_imported_into_a_folder_that_is_being_labelled(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("fcntl")
+    write_project(tmp_path / "mine")
+    assert run("annotate", "-o", "mine", "--export", "tasks.json")[0] == 0
+    before = {path.name: path.read_bytes() for path in Path("mine").glob("*.tsv")}
+    told: list[tuple[int, bytes, str]] = []
+    imported = ("annotate", "-o", "mine", "--import", "tasks.json", "--force")
+    monkeypatch.setattr(server, "serve", lambda app, opened: told.append(run(*imported)))
+    assert run("annotate", "-o", "mine", "--no-browser")[0] == 0
+    assert told[0][0] == 2
+    assert "is being labelled already" in told[0][2]
+    assert {path.name: path.read_bytes() for path in Path("mine").glob("*.tsv")} == before
+
+
 def test_only_one_program_at_a_time_labels_a_folder(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from clutter.errors import BatchError
-from clutter.files import is_taken, replacing
+from clutter.files import is_taken, lock_file, replacing
 from clutter.formats import output_name
 from clutter.plan import InputFile, Output, real_place, work_folder
 from clutter.text import printable
@@ -145,13 +145,10 @@ class RunDirectory:
             )
         self.work.mkdir(parents=True, exist_ok=True)
         with open(lock, "wb") as file:
-            with contextlib.suppress(ImportError):
-                import fcntl
-
-                try:
-                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except OSError:
-                    raise BatchError(f"{self._target}: another run is writing it") from None
+            try:
+                lock_file(file.fileno())
+            except OSError:
+                raise BatchError(f"{self._target}: another run is writing it") from None
             try:
                 yield
             finally:

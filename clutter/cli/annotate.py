@@ -17,7 +17,7 @@ from clutter.cli.label import LabelledPage, Present, labelled_pages, path_from, 
 from clutter.cli.messages import inform
 from clutter.cli.pages import Failures, check_files, opened_input, parts, writing
 from clutter.errors import InputError
-from clutter.files import files_below, is_taken, replacing
+from clutter.files import files_below, is_taken, lock_file, replacing
 from clutter.model import load
 from clutter.options import CleanOptions
 from clutter.page import Page
@@ -238,18 +238,19 @@ def _exchange(args: argparse.Namespace, project: Project) -> int:
     except InputError as error:
         raise InputError(f"{printable(file)}: {error}") from None
     taken = 0
-    for page, labels in imported:
-        if page.set == labels and page.is_read:
-            continue
-        is_other = any(page.set[row] not in (None, labels[row]) for row in page.rows)
-        if (page.is_read or is_other) and not args.force:
-            why = "was read here" if page.is_read else "has other labels that were set here"
-            inform(f"{page.path}: {why}, left as it is (--force takes the labels)")
-            continue
-        page.set = labels
-        page.head["read"] = "yes"
-        page.write()
-        taken += 1
+    with _locked(project.folder):
+        for page, labels in imported:
+            if page.set == labels and page.is_read:
+                continue
+            is_other = any(page.set[row] not in (None, labels[row]) for row in page.rows)
+            if (page.is_read or is_other) and not args.force:
+                why = "was read here" if page.is_read else "has other labels that were set here"
+                inform(f"{page.path}: {why}, left as it is (--force takes the labels)")
+                continue
+            page.set = labels
+            page.head["read"] = "yes"
+            page.write()
+            taken += 1
     inform(f"{plural(taken, 'page')} of {len(imported):,} taken")
     return 0
 
@@ -258,22 +259,23 @@ def _exchange(args: argparse.Namespace, project: Project) -> int:
 def _locked(folder: Path) -> Iterator[None]:
     """Lock a folder, if the system has file locks: of two programs that label the same pages, each
     would undo what the other does. Raises InputError if another one has the lock."""
-    with contextlib.ExitStack() as held:
-        with contextlib.suppress(ImportError):
-            import fcntl
-
-            number = os.open(folder, os.O_RDONLY)
-            held.callback(os.close, number)
-            try:
-                fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise InputError(
-                    f"{printable(str(folder))}: is being labelled already; go on in that window, "
-                    "or end that program"
-                ) from None
-            except OSError:
-                pass  # a network disk without locks
+    if os.name == "nt":  # a folder cannot be opened there
         yield
+        return
+    number = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            lock_file(number)
+        except BlockingIOError:
+            raise InputError(
+                f"{printable(str(folder))}: is being labelled already; go on in that window, "
+                "or end that program"
+            ) from None
+        except OSError:
+            pass  # a network disk without locks
+        yield
+    finally:
+        os.close(number)
 
 
 def _serve(args: argparse.Namespace, project: Project) -> int:
