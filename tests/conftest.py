@@ -2,7 +2,9 @@
 
 One thread for the linear algebra: the pages of the tests are too small to share out, and
 threads that wait for each other on a busy machine take many times as long. And no
-deadline for generated examples: how long one takes is not what is tested.
+deadline for generated examples: how long one takes is not what is tested. The same examples
+are generated in each run, so that a failing test is the fault of the change that was made;
+``pytest --hypothesis-profile search`` looks for new ones.
 """
 
 import gc
@@ -21,7 +23,8 @@ pytest.register_assert_rewrite("pages_of_html", "files_of_pages")
 for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(name, "1")
 
-settings.register_profile("clutter", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("search", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("clutter", settings.get_profile("search"), derandomize=True)
 settings.load_profile("clutter")
 
 

@@ -19,7 +19,7 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from made_pages import made_page
 
-from clutter import LABELS, Page, features, labelled
+from clutter import KINDS, LABELS, Page, features, labelled
 from clutter.errors import LabelledError
 from clutter.labelled import LabelledPage
 
@@ -30,6 +30,11 @@ TEXT = st.text(
     st.sampled_from("ab#?\t \u200b\ufeff\x0b\x0c\x1c\x85\u2028\0\ud800\n\r語א:") | st.characters()
 )
 WORD = st.text(st.characters(exclude_characters=":", exclude_categories=["Z", "C"]), min_size=1)
+# the keys whose values are checked
+KEY = WORD.filter(lambda key: key not in {"kind", "read"})
+CHECKED = st.fixed_dictionaries(
+    {}, optional={"kind": st.sampled_from(KINDS), "read": st.sampled_from(["yes", "no"])}
+)
 
 
 def blank(line: str) -> bool:
@@ -45,7 +50,7 @@ def pages(draw: st.DrawFn) -> LabelledPage:
         for line in lines
     ]
     value = TEXT.filter(lambda value: value == value.strip() and not re.search("[\n\r]", value))
-    head = draw(st.dictionaries(WORD, value, max_size=3))
+    head = draw(st.dictionaries(KEY, value, max_size=3)) | draw(CHECKED)
     guess = st.tuples(st.sampled_from(LABELS), st.integers(0, 100).map(lambda n: n / 100))
     guesses = {
         i: draw(guess)

@@ -148,8 +148,8 @@ def short_html_samples(pages: Sequence[LabelledPage]) -> list[Sample]:
     """
     made = []
     for page in pages:
-        # a choice that does not depend on the other pages
-        draw = zlib.crc32(page.name.encode("utf-8", "surrogateescape"))
+        # a choice that depends neither on the other pages nor on the folder they lie in
+        draw = zlib.crc32("\n".join(page.lines).encode("utf-8", "surrogatepass"))
         if page.kind in ("", "article") and draw % SHORT_ONE_IN == 0:
             cut = corpus.shortened(page, paragraphs=1 + draw // SHORT_ONE_IN % 3)
             if cut is not None:
