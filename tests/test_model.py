@@ -21,7 +21,7 @@ from clutter.errors import EncodingError, HtmlError
 from clutter.markup import MARKUP_FEATURE_NAMES, MARKUP_HASH_BITS
 from clutter.model import decide_together, look_around, main_content
 from clutter.network import quantised, weight_shapes
-from clutter.page import KINDS
+from clutter.page import KINDS, THRESHOLD
 
 AUTHORED = sorted((Path(__file__).parent.parent / "labelled" / "pages").rglob("*.tsv"))
 
@@ -202,9 +202,32 @@ def test_main_content_is_the_article_or_what_the_network_or_label_and_kind_say(
 
 def test_a_page_of_which_nobody_knows_whether_it_is_an_article_is_half_of_each() -> None:
     kinds = np.array([{"article": 0.15, "forum": 0.85}.get(name, 0) for name in KINDS], np.float32)
-    comment = np.array([[name == "comment" for name in LABELS]], np.float32)
-    found = main_content(np.zeros(1, np.float32), comment, kinds)
-    assert found[0] == pytest.approx(0.5 * 0.85)
+    lines = np.array([[name == of for name in LABELS] for of in ("comment", "body")], np.float32)
+    found = main_content(np.zeros(2, np.float32), lines, kinds)
+    assert found.tolist() == pytest.approx([0.5 * 0.85, 1])
+
+
+@pytest.mark.parametrize(
+    ("kinds", "label", "is_kept"),
+    [
+        ({"article": 0.6, "listing": 0.4}, "teaser", True),
+        ({"article": 0.6, "forum": 0.3, "other": 0.1}, "comment", True),
+        ({"article": 0.95, "listing": 0.05}, "teaser", False),
+        ({"article": 0.6, "listing": 0.4}, "nav", False),
+        ({"listing": 0.45, "service": 0.3, "other": 0.25}, "teaser", True),
+        ({"listing": 0.45, "other": 0.55}, "teaser", False),
+    ],
+)
+def test_a_page_without_any_main_content_is_read_as_of_another_kind(
+    kinds: dict[str, float], label: str, is_kept: bool
+) -> None:
+    of_kinds = np.array([kinds.get(name, 0) for name in KINDS], np.float32)
+    labels = np.array([[name == label for name in LABELS]], np.float32)
+    line, body = labels, np.array([[name == "body" for name in LABELS]], np.float32)
+    (alone,) = main_content(np.zeros(1, np.float32), line, of_kinds)
+    assert (alone >= THRESHOLD) == is_kept
+    beside = main_content(np.zeros(2, np.float32), np.concatenate([line, body]), of_kinds)
+    assert beside[0] < THRESHOLD <= beside[1]
 
 
 def test_code_is_judged_by_the_lines_around_it_too() -> None:
