@@ -21,6 +21,8 @@ Names = tuple[str | None, ...]
 HIDDEN = "hidden"
 
 _WORD = re.compile(r"[^\W\d_]{2,}")
+_START = re.compile(r"([^\W\d_]{2,20})[^\W\d_]*")
+"""A word; its group is what is used of it."""
 HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])")
 """Between two words of a name such as "relatedPosts"."""
 _NAMED_BIT = {word: 1 << i for i, words in enumerate(NAMED.values()) for word in words.split()}
@@ -33,6 +35,28 @@ _USED = 105
 cached: targets that begin with "data:" have megabytes."""
 
 
+class _Hashes(dict[str, int]):
+    """The hash of each word, which depends on where the word stands. Sites use few words again and
+    again, so the hashes are kept."""
+
+    def __init__(self, place: str) -> None:
+        self.place = place
+
+    def __missing__(self, word: str) -> int:
+        if len(self) >= _CACHED:
+            self.clear()
+        self[word] = found = _hash(self.place + word)
+        return found
+
+
+def _hash(word: str) -> int:
+    return zlib.crc32(word.encode("utf-8", "replace")) * 0x100000001
+
+
+_TARGETS = _Hashes(">")
+_NAMES = [_Hashes(str(sort)) for sort in range(6)]
+"""For class, id, role, itemprop and rel, and for ``HIDDEN``."""
+
 Kind = tuple[tuple[int, ...], int, int]
 """What the names of an element say: hashes of its tag and of the words of its names; how many of
 these are of its tag and class; and bits for the containers in ``NAMED`` whose words are in its
@@ -41,26 +65,26 @@ class or id. A plain tuple, because a page has hundreds."""
 
 def kind_of(names: Names) -> Kind:
     """What the names of an element say."""
-    if sum([len(name) for name in names if name]) > _LONG:
+    if sum(map(len, filter(None, names))) > _LONG:
         return _kind(names)
     return _cached_kind(names)
 
 
 def _kind(names: Names) -> Kind:
     tag, *others = names
-    words = [f"<{tag}"]
+    hashes = [_hash(f"<{tag}")]
     named = 0
     looks = 1
     for sort, name in enumerate(others):
         if name:
             found = _words(name)
-            words += [f"{sort}{word}" for word in found]
+            hashes += map(_NAMES[sort].__getitem__, found)
             if sort == _CLASS:
-                looks = len(words)
+                looks = len(hashes)
             if sort in (_CLASS, _ID) and not _NAMED_BIT.keys().isdisjoint(found):
                 for word in found:
                     named |= _NAMED_BIT.get(word, 0)
-    return _hashes(words[:12]), looks, named
+    return tuple(hashes[:12]), looks, named
 
 
 _cached_kind = functools.lru_cache(_CACHED)(_kind)
@@ -77,15 +101,10 @@ def _target_hashes(target: str) -> tuple[int, ...]:
         return ()
     start = "#" if target.startswith("#") else "//" if "//" in target[:8] else "/"
     target = target.removeprefix("https").removeprefix("http")
-    return _hashes([f">{start}", *(f">{word}" for word in _words(target[:100]))][:8])
-
-
-def _hashes(words: list[str]) -> tuple[int, ...]:
-    crc32 = zlib.crc32
-    return tuple([crc32(word.encode("utf-8", "replace")) * 0x100000001 for word in words])
+    return (_TARGETS[start], *map(_TARGETS.__getitem__, _words(target[:100])[:7]))
 
 
 def _words(name: str) -> list[str]:
     if name.islower():  # the usual case
-        return [word[:20] for word in _WORD.findall(name)]
+        return _START.findall(name)
     return [word.lower()[:20] for word in _WORD.findall(HUMP.sub("-", name))]
