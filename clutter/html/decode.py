@@ -66,10 +66,13 @@ def _decoded(data: bytes, encoding: str | None) -> str:
             raise HtmlError("not HTML, but binary data")
         return data.decode(_codec(encoding))
     high = np.count_nonzero(np.frombuffer(data, np.uint8) & 128)
-    if _JAPANESE not in data:
+    if not _is_japanese(data):
         text = data.decode("utf-8", "replace")
+        wrong = text.count("\ufffd")
+        if wrong:
+            wrong -= data.count(b"\xef\xbf\xbd")
         # a page with a few wrong bytes, or a truncated page, is still UTF-8
-        if (text.count("\ufffd") - data.count(b"\xef\xbf\xbd")) * _WRONG <= high:
+        if wrong * _WRONG <= high:
             return text
     for name in _guesses(data, encoding):
         text = data.decode(_codec(name))
@@ -78,8 +81,12 @@ def _decoded(data: bytes, encoding: str | None) -> str:
     return text
 
 
+def _is_japanese(data: bytes) -> bool:
+    return _JAPANESE[:1] in data and _JAPANESE in data  # one byte is found in less time
+
+
 def _guesses(data: bytes, encoding: str | None) -> Iterator[str]:
-    if _JAPANESE in data:
+    if _is_japanese(data):
         yield "iso-2022-jp"
     if encoding is not None and not _is_weak(encoding):
         yield encoding

@@ -31,7 +31,8 @@ _FORMATTING = "b|big|code|em|font|i|s|small|strike|strong|tt|u"
 """Elements that are repeated in the blocks after them until they are closed. <a> and <nobr> are
 not here: a second one closes the first."""
 _FORMATTING_START = re.compile(
-    rf"<(?:{_FORMATTING})(?=[\s/>])"
+    # most tags are ruled out by their first letter, which is faster
+    rf"<(?=[bcefistuBCEFISTU])(?:{_FORMATTING})(?=[\s/>])"
     # the attributes, if the tag surely ends where it seems to end
     r"((?:\s++[a-z-]++(?:\s*+=\s*+(?:\"[^\"<>]*+\"|'[^'<>]*+'|[^\s\"'<>=`]++))?+)*+\s*+/?>)?",
     re.I,
@@ -43,7 +44,7 @@ _FORMATTING_TAGS = {
 }
 """By how they start: one pattern for both would need a group, which is slow to replace."""
 _OTHERS = ", ".join(_OTHER + name for name in _FORMATTING.split("|"))
-_BODY = re.compile(r"<(?=(?:body|html)[\s/])", re.I)
+_BODY = re.compile(r"<(?=[bhBH])(?=(?:body|html)[\s/])", re.I)
 _CHANGED = re.compile(
     rf"<(?:!(?=(?:body|html)[\s/])|(/?){_OTHER}(?=(?:{_FORMATTING})[\s/>]))", re.I
 )
