@@ -27,7 +27,6 @@ _BIT = {tag: 1 << i for i, tag in enumerate(INSIDE)}
 _HIDDEN = 1 << len(INSIDE)
 """The bits of the features behind ``COUNTED``: inside of these elements, in a hidden part, and then
 those of named containers."""
-_UNUSED: Kind = ((), 0, 0)
 _MIX = np.uint64(0xD6E8FEB86659FD93)
 
 Value = TypeVar("Value", bound=Hashable)
@@ -56,8 +55,7 @@ def describe(lines: Sequence[WalkedLine], elements: Sequence[Names]) -> Markup:
     paths, of_path = _distinct([line.path for line in lines])
     withins, of_within = _distinct([line.within for line in lines])
     targets, of_target = _distinct([line.target for line in lines])
-    used: set[int] = set().union(*paths, *withins)
-    kinds = [kind_of(names) if i in used else _UNUSED for i, names in enumerate(elements)]
+    kinds = list(map(kind_of, elements))
     bits = [_bits(names, kind) for names, kind in zip(elements, kinds, strict=True)]
     inside = np.array([_around(path, bits) for path in paths], np.int64)[of_path]
     inside |= np.array([_around(within, bits) & _HIDDEN for within in withins], np.int64)[of_within]

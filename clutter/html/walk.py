@@ -64,9 +64,11 @@ _LOOSE = tags("a cite em label small span strong time")
 """Where an element of the first kind and one of the second follow each other without a blank,
 their words are two. In other cases they may be parts of one word."""
 _VERBATIM = tags("listing plaintext pre xmp")
-_COUNTED = _VERBATIM | tags("table td th tr")
+_COUNTED = _VERBATIM | tags("button table td th tr")
 """Blocks whose lines depend on where the block begins and ends."""
 _BOLD = tags("b em i strong")
+_NAMES = ("class", "id", "role", "itemprop", "rel")
+_BLANKS = " \t\n\r\f"
 _SPACE = re.compile(r"[ \t\n\r\f]+")
 _CELL = 120
 """If a cell has more characters than this, its row is not a row of data."""
@@ -163,7 +165,8 @@ class WalkedLine:
 
 class Walk:
     """One pass over the nodes of a document. It collects the lines, and numbers the kinds of
-    elements (tag, class, id, role, itemprop, rel). It removes hidden parts from the document.
+    elements around them (tag, class, id, role, itemprop, rel). It removes hidden parts from the
+    document.
 
     Raises HtmlError if there are more than ``MAX_LINES`` lines or ``MAX_ELEMENTS`` elements.
     """
@@ -178,10 +181,11 @@ class Walk:
         self.nodes: list[Text] = []
         self.within: list[int] = []
         self.apart = False
-        self.pre = self.links = self.bolds = 0
+        self.pre = self.buttons = self.links = self.bolds = 0
         self.href = ""
-        self.open: list[Node] = [document]
+        self.open: list[Document | Element] = [document]
         self.tags: list[str] = [""]
+        # the number of each that is open, or -1 if no line in it has begun: most hold none
         self.path: list[int] = [0]
         self.tops = [1]  # how many elements are open with each block around, the innermost last
         self.blocks = [0, 0, 0]  # numbers of the blocks around, the innermost last
@@ -209,11 +213,10 @@ class Walk:
     def _walk(self, document: Document) -> None:
         # the code for every element is inlined here: this loop is half of the time per page. A line
         # that holds nothing yet is not closed
-        opened, tags, path = self.open, self.tags, self.path
-        elements, hidden, standing = self.elements, self.hidden, self.standing
-        parts, nodes, within = self.parts, self.nodes, self.within
+        opened, tags, path, blocks, tops = self.open, self.tags, self.path, self.blocks, self.tops
+        parts, nodes, within, standing = self.parts, self.nodes, self.within, self.standing
         line = self.line
-        blocks = 0
+        count = 0  # of blocks
         broken = False
         left = ""  # the tag of the inline element that ends directly here, or ""
         gap: Element | None = None  # an element that begins directly behind another
@@ -224,9 +227,18 @@ class Walk:
                 path.pop()
                 left = tag = tags.pop()
                 if tag in BLOCKS:
-                    if parts or line.links:
+                    if line.size:
                         line = self._close()
-                    self._leave_block(tag)
+                    elif parts or line.links:
+                        line.links = 0
+                        parts.clear()
+                        nodes.clear()
+                    if tag in _APART:
+                        self.apart = True
+                    blocks.pop()
+                    tops.pop()
+                    if tag in _COUNTED:
+                        self._leave(tag)
                     continue
                 if tag == "a":
                     self.links -= 1
@@ -234,7 +246,8 @@ class Walk:
                     self.bolds -= 1
                 if standing and closed in standing:
                     line = self._close()
-                    self._leave_block("div")
+                    blocks.pop()
+                    tops.pop()
             if isinstance(node, Text):
                 data = node.data
                 left = ""
@@ -253,21 +266,32 @@ class Walk:
                     broken = False
             elif isinstance(node, Element):
                 tag = node.tag
+                number = -1
                 if tag in BLOCKS:
-                    if parts or line.links:
+                    if line.size:
                         line = self._close()
+                    elif parts or line.links:
+                        line.links = 0
+                        parts.clear()
+                        nodes.clear()
                     if tag == "br":  # two in a row separate paragraphs
                         self.apart, broken = self.apart or broken, True
                         continue
-                    blocks += 1
-                    self._open_block(tag, blocks)
+                    count += 1
+                    blocks.append(count)
+                    tops.append(len(opened) + 1)
+                    if tag in _APART:
+                        self.apart = True
+                    if tag in _COUNTED:
+                        self._enter(tag, count)
                     gap = None
                 else:
                     if (standing and node in standing) or ("-" in tag and self._stands_alone(node)):
                         standing.add(node)
                         line = self._close()
-                        blocks += 1
-                        self._open_block("div", blocks)
+                        count += 1
+                        blocks.append(count)
+                        tops.append(len(opened) + 1)
                     elif left and line.size and _are_two_words(left, tag):
                         # in a sentence, they may be parts of a word
                         gap = None if self._children(opened[-1])[1] else node
@@ -277,31 +301,31 @@ class Walk:
                         line.links += 1
                     elif tag in _BOLD:
                         self.bolds += 1
+                    if line.size and len(within) < NEAR:
+                        number = self._number(node)
+                        within.append(number)
                 left = ""
-                element: Names = (tag,)
-                if node.attrs:
-                    get = node.attr
-                    element = (
-                        tag,
-                        get("class"),
-                        get("id"),
-                        get("role"),
-                        get("itemprop"),
-                        get("rel"),
-                    )
-                if hidden and node in hidden:
-                    element = (*element, *[None] * (6 - len(element)), HIDDEN)
-                number = elements.setdefault(element, len(elements))
                 opened.append(node)
                 tags.append(tag)
                 path.append(number)
-                if line.size and len(within) < NEAR:
-                    within.append(number)
         for tag, closed in zip(reversed(tags), reversed(opened), strict=True):
             if tag in BLOCKS or closed in standing:
                 self._close()
-                self._leave_block(tag)
+                if tag in _COUNTED:
+                    self._leave(tag)
         self._close()
+
+    def _number(self, element: Element) -> int:
+        """The number of the kind of an element."""
+        names: Names = (element.tag,)
+        attributes = element.attrs
+        if attributes:
+            # the names are read first, since most elements have few of these
+            get = {name: element.attr(name) for name in attributes if name in _NAMES}.get
+            names = (*names, *map(get, _NAMES))
+        if self.hidden and element in self.hidden:
+            names = (*names, *[None] * (6 - len(names)), HIDDEN)
+        return self.elements.setdefault(names, len(self.elements))
 
     def _stands_alone(self, element: Element) -> bool:
         """Whether a custom element is a block: it holds blocks, or stands beside blocks only."""
@@ -328,13 +352,8 @@ class Walk:
             self.parts.append(" ")
             self.gaps.append(gap)
 
-    def _open_block(self, tag: str, number: int) -> None:
-        if tag in _APART:
-            self.apart = True
-        self.blocks.append(number)
-        self.tops.append(len(self.open) + 1)
-        if tag not in _COUNTED:
-            return
+    def _enter(self, tag: str, number: int) -> None:
+        """Begin a block whose lines depend on where it begins and ends."""
         count = len(self.lines)
         if tag == "tr":
             if self.rows:  # a table in a table
@@ -345,18 +364,15 @@ class Walk:
             self.rows[-1] = (first, count, plain)
         elif tag == "table":
             self.tables.append(number)
+        elif tag == "button":
+            self.buttons += 1
         elif tag in _VERBATIM:
             self.pre += 1
             if self.pre == 1:
                 self.verbatim = number
 
-    def _leave_block(self, tag: str) -> None:
-        if tag in _APART:
-            self.apart = True
-        self.blocks.pop()
-        self.tops.pop()
-        if tag not in _COUNTED:
-            return
+    def _leave(self, tag: str) -> None:
+        """End such a block."""
         if tag == "tr":
             first, _, plain = self.rows.pop()
             if plain:
@@ -366,6 +382,8 @@ class Walk:
         elif tag in ("td", "th") and self.rows:
             first, cell, plain = self.rows[-1]
             self.rows[-1] = (first, cell, plain and len(self.lines) - cell < 2)
+        elif tag == "button":
+            self.buttons -= 1
         elif tag in _VERBATIM:
             self.pre -= 1
 
@@ -373,6 +391,11 @@ class Walk:
         """Record the position of a line's block in the tree, and the inline elements around its
         first text."""
         top = self.tops[-1]
+        i = len(self.path) - 1
+        # all elements around one with a number have numbers
+        while self.path[i] < 0 and isinstance(element := self.open[i], Element):
+            self.path[i] = self._number(element)
+            i -= 1
         line.apart = self.apart
         if top <= _FAR:
             line.path = tuple(self.path[1:top])
@@ -382,7 +405,7 @@ class Walk:
         line.depth = top
         line.family = (self.blocks[-2], self.blocks[-3])
         # not a button in the code, such as one that copies it
-        line.unit = self.verbatim if self.pre and "button" not in self.tags else 0
+        line.unit = self.verbatim if self.pre and not self.buttons else 0
         if self.links and not line.links:
             line.links = 1  # a link from before this line
 
@@ -416,9 +439,13 @@ class Walk:
         if line.size:
             text = "".join(self.parts)
             if self.pre:
-                line.text = LINE_BREAK.sub(" ", text.rstrip())
+                text = LINE_BREAK.sub(" ", text.rstrip())
             else:
-                line.text = _SPACE.sub(" ", text).strip(" ")
+                text = text.strip(_BLANKS)
+                # most texts have single blanks only, which need not be replaced one by one
+                if "\n" in text or "  " in text or "\t" in text or "\r" in text or "\f" in text:
+                    text = _SPACE.sub(" ", text)
+            line.text = text
             line.nodes = tuple(self.nodes)
             line.within = tuple(self.within)
             self.within.clear()
