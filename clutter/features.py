@@ -106,11 +106,10 @@ def split(texts: Sequence[str]) -> Pages:
     start = np.concatenate(([0], after[~feed][:-1])) if end.size else end
     page = np.searchsorted(offset, start, side="right") - 1
     number = np.arange(start.size) - np.searchsorted(page, np.arange(len(texts)))[page] + 1
-    hidden = (
-        (classes == CLASS["space"]) | (classes == CLASS["ignored"]) | (classes == CLASS["newline"])
-    )
-    filled = np.logical_or.reduceat(~hidden, start) if start.size else np.zeros(0, bool)
-    start, end, number, page = start[filled], end[filled], number[filled], page[filled]
+    visible = _VISIBLE.take(classes, mode="clip")
+    filled = np.logical_or.reduceat(visible, start) if start.size else np.zeros(0, bool)
+    if not filled.all():
+        start, end, number, page = start[filled], end[filled], number[filled], page[filled]
     first = np.searchsorted(page, np.arange(len(texts) + 1))
     # a section ends at the end of its page, or before it becomes too long
     index = np.arange(start.size) - first[page]
@@ -119,6 +118,9 @@ def split(texts: Sequence[str]) -> Pages:
     cuts = np.flatnonzero((np.diff(page) != 0) | (np.diff(part) != 0)) + 1
     sections = np.concatenate(([0], cuts, [start.size])) if start.size else np.zeros(1, np.int64)
     return Pages(Lines(codes, classes, start, end, sections), number, first, offset)
+
+
+_VISIBLE = ~np.isin(np.arange(N_CLASSES), [CLASS[c] for c in ("space", "ignored", "newline")])
 
 
 @dataclass(frozen=True)
@@ -141,66 +143,70 @@ class Stream:
 
 def _stream(lines: Lines) -> Stream:
     count = lines.start.size
-    begin = lines.start
     length = np.minimum(lines.end - lines.start, LINE_LIMIT)
-    # positions of the characters to keep: those of each line, and one for its newline
+    # positions of the characters to keep: one for the newline before the first line, those of each
+    # line, and one for its newline
     sizes = length + 1
+    sizes[0] += 1
     closing = np.cumsum(sizes)
     line = np.repeat(np.arange(count), sizes)
-    position = np.arange(closing[-1]) + np.repeat(begin - closing + sizes, sizes)
+    shift = lines.start - closing + sizes
+    shift[0] = lines.start[0] - 1
+    position = np.repeat(shift, sizes)
+    position += np.arange(position.size)
     closing -= 1
-    classes = lines.classes[position]
-    codes = lines.codes[position]
-    classes[closing] = CLASS["newline"]
-    codes[closing] = 10
+    classes = lines.classes.take(position, mode="clip")
+    codes = lines.codes.take(position, mode="clip")
+    for newlines in (0, closing):
+        classes[newlines] = CLASS["newline"]
+        codes[newlines] = 10
     keep = classes != CLASS["ignored"]
     if not keep.all():
         codes, classes, line = codes[keep], classes[keep], line[keep]
     space = classes == CLASS["space"]
-    blank = space | (classes == CLASS["newline"])
-    drop = space.copy()
-    drop[1:] &= blank[:-1]  # a space after a space or a newline, or at the very start
-    keep = ~drop
-    if not keep.all():
-        codes, classes, line, space = codes[keep], classes[keep], line[keep], space[keep]
-    drop = space
-    drop[:-1] &= classes[1:] == CLASS["newline"]  # a space before a newline
+    newline = classes == CLASS["newline"]
+    drop = space[1:] & (space | newline)[:-1]  # a space after a space or a newline
     if drop.any():
-        keep = ~drop
+        keep = np.concatenate(([True], ~drop))
         codes, classes, line = codes[keep], classes[keep], line[keep]
-    visible = np.concatenate((np.array([10], np.uint32), folded(codes)))
-    classes = np.concatenate((np.array([CLASS["newline"]], np.uint8), classes))
-    line = np.concatenate((np.array([0]), line))
-    last = np.flatnonzero(classes == CLASS["newline"])
-    return Stream(visible, classes, line, last[:-1] + 1, last[1:])
+        space, newline = space[keep], newline[keep]
+    drop = space[:-1] & newline[1:]  # a space before a newline
+    if drop.any():
+        keep = np.concatenate((~drop, [True]))
+        codes, classes, line, newline = codes[keep], classes[keep], line[keep], newline[keep]
+    last = np.flatnonzero(newline)
+    return Stream(folded(codes), classes, line, last[:-1] + 1, last[1:])
 
 
-def _hashes(stream: Stream) -> list[NDArray[np.uint32]]:
-    """For each order, the 32-bit hash of the n-gram that ends at each position.
+def _hashes(stream: Stream) -> NDArray[np.uint32]:
+    """For each order, the 32-bit hash of the n-gram that ends at each position: (orders,
+    positions).
 
     The newlines around a line are part of its n-grams. So an n-gram at the start or
     end of a line differs from the same characters in the middle. N-grams that would
     reach into the next line get hash 0.
     """
-    codes = stream.codes
-    base = codes * np.uint32(0x9E3779B1)
+    base = stream.codes * np.uint32(0x9E3779B1)
     base ^= base >> np.uint32(15)
     rolling = base
-    hashes = []
-    newlines = stream.first - 1
-    for order in range(2, ORDERS[-1] + 1):
+    mixed = np.empty((len(ORDERS), base.size), np.uint32)
+    for row, order in zip(mixed, ORDERS, strict=True):
         longer = np.zeros_like(base)
         np.multiply(rolling[:-1], np.uint32(0x85EBCA6B), out=longer[1:])
         longer[1:] ^= base[1:]
         rolling = longer
-        mixed = rolling * np.uint32(0xC2B2AE35)
-        mixed ^= mixed >> np.uint32(13)
-        mixed *= np.uint32(0x27D4EB2F)
-        for inside in range(1, order - 1):
-            crossing = newlines + inside
-            mixed[crossing[crossing < mixed.size]] = 0
-        hashes.append(mixed)
-    return hashes
+        np.multiply(rolling, np.uint32(0xC2B2AE35), out=row)
+        row ^= row >> np.uint32(13)
+        row *= np.uint32(0x27D4EB2F)
+        row[_crossing(stream, order)] = 0
+    return mixed
+
+
+def _crossing(stream: Stream, order: int) -> Ints:
+    """The positions where an n-gram of this order that ends there would begin before the newline
+    in front of its line."""
+    after = (stream.first[:, None] + np.arange(order - 2)).ravel()
+    return after[after < stream.codes.size]
 
 
 def _share(counts: Floats, total: Floats) -> Floats:
@@ -248,7 +254,7 @@ def features(lines: Lines) -> Features:
         )
     stream = _stream(lines)
     hashes = _hashes(stream)
-    buckets = np.stack(hashes)[:, 1:] >> np.uint32(32 - BUCKET_BITS)
+    buckets = hashes[:, 1:] >> np.uint32(32 - BUCKET_BITS)
     first = np.concatenate((stream.first, [stream.codes.size])) - 1
     line_features = np.empty((count, N_LINE_FEATURES), np.float32)
     width = _line_shape(lines, stream, line_features)
@@ -267,7 +273,7 @@ def _line_shape(lines: Lines, stream: Stream, line_features: Floats) -> Floats:
     total = counts[:, :-2].sum(axis=1)
     cut = np.maximum(lines.end - lines.start - LINE_LIMIT, 0).astype(np.float32)
     width: Floats = total + 1.5 * counts[:, CLASS["ideograph"]] + cut
-    letter = _LETTER[classes]
+    letter = _LETTER.take(classes, mode="clip")
     begins = letter[1:] & ~letter[:-1]
     at = np.flatnonzero(begins) + 1
     words = np.bincount(stream.line[at], minlength=count).astype(np.float32)
@@ -303,13 +309,13 @@ def _repetition(
     lines: Lines,
     section: Ints,
     stream: Stream,
-    hashes: list[NDArray[np.uint32]],
+    hashes: NDArray[np.uint32],
     width: Floats,
     out: Floats,
 ) -> None:
     count = lines.start.size
-    total = np.add.reduceat(hashes[2].astype(np.uint64), stream.first)
-    total += np.add.reduceat(hashes[0].astype(np.uint64) << np.uint64(20), stream.first)
+    total = np.add.reduceat(hashes[2], stream.first, dtype=np.uint64)
+    total += np.add.reduceat(hashes[0], stream.first, dtype=np.uint64) << np.uint64(20)
     total ^= (section.astype(np.uint64) + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
     _, earliest, group, same = np.unique(
         total, return_index=True, return_inverse=True, return_counts=True
@@ -330,37 +336,34 @@ def _overlap(
     Every section has its own table, and its size depends on the section only. So the
     result for a line does not depend on the other pages in the batch.
     """
-    eight = np.zeros_like(four)
-    np.multiply(four[:-4], np.uint32(0x85EBCA6B), out=eight[4:])
-    eight ^= four
-    eight[4:][four[:-4] == 0] = 0
-    eight[four == 0] = 0
-    for inside in (2, 3):  # the first half would reach into the line before
-        crossing = stream.first + inside
-        eight[crossing[crossing < eight.size]] = 0
-    ends = np.concatenate((stream.first, [stream.codes.size]))[lines.sections]
-    ends[0] = 0
-    spans = np.diff(ends)
-    lengths = spans.copy()
-    lengths[0] -= 1  # the newline before the first line
+    size = four.size
+    grams = np.zeros((2, size), np.uint32)
+    grams[0] = four
+    np.multiply(four[:-4], np.uint32(0x85EBCA6B), out=grams[1, 4:])
+    grams[1] ^= four
+    grams[1, _crossing(stream, 8)] = 0
+    edges = np.append(stream.first, size)
+    lengths = np.diff(edges[lines.sections])
     sizes = 4 << np.ceil(np.log2(np.maximum(lengths, 16))).astype(np.int64)
-    begin = np.repeat((np.cumsum(sizes) - sizes).astype(np.uint32), spans)
-    mask = np.repeat((sizes - 1).astype(np.uint32), spans)
-    of_text = text[stream.line]
-    for column, grams in enumerate((four, eight)):
-        key = grams >> np.uint32(7)
-        key &= mask
-        key += begin
-        # half of the n-grams, chosen by their hash, give as good a feature in less time; those
-        # that cross the end of a line have hash 0 and are left out with the other half
-        chosen = (grams & np.uint32(1 << 5)) != 0
-        is_in_text = np.zeros(sizes.sum(), np.uint8)
-        is_in_text[key[of_text & chosen]] = 1
-        compared = np.flatnonzero(chosen & ~of_text)
-        running = np.zeros(compared.size + 1, np.int32)
-        np.cumsum(is_in_text.take(key[compared]), out=running[1:])
-        bounds = np.searchsorted(compared, np.append(stream.first, stream.codes.size))
-        out[:, column] = np.diff(running[bounds]) / np.maximum(np.diff(bounds), 1)
+    tables = np.concatenate((sizes, sizes)).reshape(2, -1)  # for each order and section
+    begin = (np.cumsum(tables).reshape(2, -1) - tables).astype(np.uint32)
+    spans = lengths.copy()
+    spans[0] += 1  # the newline before the first line
+    key = grams >> np.uint32(7)
+    key &= np.repeat((sizes - 1).astype(np.uint32), spans)
+    key += np.repeat(begin, spans, axis=1)
+    # half of the n-grams, chosen by their hash, give as good a feature in less time; those that
+    # cross the end of a line have hash 0 and are left out with the other half
+    chosen = (grams & np.uint32(1 << 5)) != 0
+    of_text = text.take(stream.line, mode="clip")
+    is_in_text = np.zeros(tables.sum(), np.uint8)
+    is_in_text[key.take(np.flatnonzero(chosen & of_text))] = 1
+    compared = np.flatnonzero(chosen & ~of_text)
+    running = np.zeros(compared.size + 1, np.int32)
+    np.cumsum(is_in_text.take(key.take(compared), mode="clip"), out=running[1:])
+    bounds = np.searchsorted(compared, (edges, edges + size))
+    found, total = np.diff(running.take(bounds)), np.diff(bounds)
+    out[:] = (found / np.maximum(total, 1)).T
 
 
 def _place(lines: Lines, section: Ints, width: Floats, out: Floats) -> None:

@@ -90,6 +90,8 @@ def runs(starts: Ints, counts: Ints) -> Ints:
 def joined(parts: list[Markup]) -> Markup:
     """The markup of several pages' lines, one after another. The groups and units of each page
     get numbers above those of the pages before it."""
+    if len(parts) == 1:
+        return parts[0]
     starts = np.cumsum([0] + [part.hashes.size for part in parts])
     first = [part.first[1:] + start for part, start in zip(parts, starts, strict=False)]
     groups = np.cumsum([0] + [part.group.max(initial=-1) + 1 for part in parts])

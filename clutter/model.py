@@ -96,7 +96,8 @@ class Model:
         self.ngram_scale = ngram_scale
         self.markup_vectors = markup_vectors
         self.markup_scale = markup_scale
-        self._packed = packed(ngram_vectors)
+        self._packed_ngrams = packed(ngram_vectors)
+        self._packed_markup = packed(markup_vectors)
         self.weights = dict(weights)
         self.metadata = dict(metadata or {})
         self.labels = LABELS
@@ -270,7 +271,9 @@ class Model:
             stop = int(np.searchsorted(total_size, size_before + NETWORK_CHARACTERS)) + 1
             stop = min(max(stop, first + 1), sections)
             a, b = lines.sections[first], lines.sections[stop]
-            part = None if line_markup is None else line_markup.take(np.arange(a, b))
+            part = line_markup
+            if part is not None and stop - first < sections:
+                part = part.take(np.arange(a, b))
             outputs = self._outputs(lines.part(first, stop), part)
             probabilities[a:b], main[a:b], kinds[first:stop] = outputs
             first = stop
@@ -316,10 +319,10 @@ class Model:
             return forward(self.weights, x, layout)
 
     def _input(self, lines: Features, markup: Markup | None) -> Floats:
-        ngram_vectors = sum_ngram_vectors(self._packed, self.ngram_scale, lines)
+        ngram_vectors = sum_ngram_vectors(self._packed_ngrams, self.ngram_scale, lines)
         if markup is None:
             return network_input(self.weights, ngram_vectors, lines.line_features)
-        markup_vectors = sum_markup_vectors(self.markup_vectors, self.markup_scale, markup)
+        markup_vectors = sum_markup_vectors(self._packed_markup, self.markup_scale, markup)
         return network_input(
             self.weights, ngram_vectors, lines.line_features, markup_vectors, markup.features
         )
@@ -371,6 +374,9 @@ def _kinds_of_page(kinds: Floats, sections: Ints, a: int, b: int) -> Floats:
         none: Floats = np.zeros(len(KINDS), np.float32)
         none[KINDS.index("other")] = 1
         return none
+    if stop - first == 1:
+        only: Floats = kinds[first].copy()
+        return only
     sizes = np.diff(sections[first : stop + 1])
     mean: Floats = np.average(kinds[first:stop], axis=0, weights=sizes).astype(np.float32)
     return mean

@@ -57,6 +57,9 @@ NGRAM_CHUNK = 32768
 _PIECE = 64
 """Number of positions whose n-grams are summed in 16 bits; see ``sum_ngram_vectors``."""
 
+_MARKUP_PIECE = 256
+"""Number of hashes of markup that are summed in 16 bits: 256 * 255 is below 2**16."""
+
 Weights = Mapping[str, Floats]
 
 
@@ -292,9 +295,22 @@ def quantised(table: Floats, scale: Floats | None = None) -> tuple[NDArray[np.in
 
 
 def packed(table: NDArray[np.int8]) -> NDArray[np.uint64]:
-    """A quantised table in the form that ``sum_ngram_vectors`` needs: (rows, size / 4). Each
-    integer has four 16-bit lanes, with a number of the table plus 128 (0 to 255) in each."""
-    return (table.astype(np.uint16) + np.uint16(128) & np.uint16(255)).view(np.uint64)
+    """A quantised table in the form that the sums need: (rows, size / 4, rounded up). Each
+    integer has four 16-bit lanes, with a number of the table plus 128 (0 to 255) in each; lanes
+    that are left over have 0."""
+    rows, size = table.shape
+    lanes = np.zeros((rows, size + -size % 4), np.uint16)
+    np.bitwise_xor(table.view(np.uint8), np.uint8(128), out=lanes[:, :size])
+    return lanes.view(np.uint64)
+
+
+def _pieces(first: Ints, counts: Ints, most: int) -> tuple[Ints, Ints]:
+    """Cut runs, of ``counts`` positions each, into pieces of at most ``most`` positions: where each
+    piece starts, and which piece is the first of each run. ``first`` has the runs' starts."""
+    pieces = (counts + most - 1) // most
+    end = np.cumsum(pieces)
+    nth = np.arange(end[-1]) - np.repeat(end - pieces, pieces)
+    return np.repeat(first, pieces) + most * nth, end - pieces
 
 
 def sum_ngram_vectors(table: NDArray[np.uint64], scale: Floats, features: Features) -> Floats:
@@ -310,10 +326,7 @@ def sum_ngram_vectors(table: NDArray[np.uint64], scale: Floats, features: Featur
     if count == 0:
         return np.zeros((0, size), np.float32)
     positions = np.diff(features.first)
-    pieces = (positions + _PIECE - 1) // _PIECE
-    piece_end = np.cumsum(pieces)
-    nth = np.arange(piece_end[-1]) - np.repeat(piece_end - pieces, pieces)
-    start = np.repeat(features.first[:-1], pieces) + _PIECE * nth
+    start, first_piece = _pieces(features.first[:-1], positions, _PIECE)
     cuts = np.unique(np.searchsorted(start, np.arange(0, start[-1] + 1, NGRAM_CHUNK)))
     cuts = np.append(cuts, start.size)
     stops = np.append(start, features.first[-1])[cuts]
@@ -331,7 +344,7 @@ def sum_ngram_vectors(table: NDArray[np.uint64], scale: Floats, features: Featur
         np.add.reduceat(part, start[a:b] - begin, axis=0, out=sums[a:b])
     lanes = sums.view(np.uint16)
     if start.size > count:
-        lanes = np.add.reduceat(lanes, piece_end - pieces, axis=0, dtype=np.int32)
+        lanes = np.add.reduceat(lanes, first_piece, axis=0, dtype=np.int32)
     grams = (positions * features.buckets.shape[0])[:, None]
     out = lanes.astype(np.float32)
     out -= (128 * grams).astype(np.float32)
@@ -340,15 +353,22 @@ def sum_ngram_vectors(table: NDArray[np.uint64], scale: Floats, features: Featur
     return out
 
 
-def sum_markup_vectors(table: NDArray[np.int8], scale: Floats, markup: Markup) -> Floats:
+def sum_markup_vectors(table: NDArray[np.uint64], scale: Floats, markup: Markup) -> Floats:
     """Sum of each line's markup vectors, divided by the square root of their number:
-    (lines, markup_size). Lines without hashes get zeros."""
+    (lines, markup_size). Lines without hashes get zeros. ``table`` comes from ``packed``; longer
+    lines are added up in pieces, as in ``sum_ngram_vectors``."""
     counts = np.diff(markup.first)
-    out = np.zeros((counts.size, table.shape[1]), np.float32)
+    out = np.zeros((counts.size, scale.size), np.float32)
     marked = np.flatnonzero(counts)
     if marked.size:
-        rows = table.take(markup.hashes, axis=0, mode="clip").astype(np.int32)
-        out[marked] = np.add.reduceat(rows, markup.first[marked], axis=0)
-        out *= scale
-        out /= np.sqrt(np.maximum(counts, 1), dtype=np.float32)[:, None]
+        counts = counts[marked]
+        start, first_piece = _pieces(markup.first[marked], counts, _MARKUP_PIECE)
+        rows = table.take(markup.hashes, axis=0, mode="clip")
+        lanes = np.add.reduceat(rows, start, axis=0).view(np.uint16)[:, : scale.size]
+        if start.size > marked.size:
+            lanes = np.add.reduceat(lanes, first_piece, axis=0, dtype=np.int32)
+        sums = (lanes - 128 * counts[:, None]).astype(np.float32)
+        sums *= scale
+        sums /= np.sqrt(counts, dtype=np.float32)[:, None]
+        out[marked] = sums
     return out

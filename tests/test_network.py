@@ -13,8 +13,15 @@ from hypothesis import strategies as st
 from networks import NGRAM_SIZE, random_markup, random_model
 
 from clutter import Model, features
-from clutter.markup import Markup
-from clutter.network import DILATIONS, NGRAM_CHUNK, blocks, quantised
+from clutter.markup import N_MARKUP_FEATURES, Markup
+from clutter.network import (
+    DILATIONS,
+    NGRAM_CHUNK,
+    blocks,
+    packed,
+    quantised,
+    sum_markup_vectors,
+)
 
 
 @pytest.fixture(scope="module")
@@ -102,6 +109,23 @@ def test_text_beyond_one_chunk_is_summed_as_a_whole(small: Model) -> None:
     assert len(text) > 2 * NGRAM_CHUNK
     page = small.label(text)
     np.testing.assert_allclose(page.probabilities, slow_probabilities(small, text), atol=1e-4)
+
+
+def test_a_line_of_many_hashes_of_markup_is_summed_as_a_whole() -> None:
+    rng = np.random.default_rng(2)
+    table = rng.choice(np.array([-127, 3, 127], np.int8), (50, 6))
+    scale = rng.random(6).astype(np.float32)
+    counts = np.array([0, 1, 256, 257, 0, 1000, 3])
+    first = np.concatenate(([0], np.cumsum(counts)))
+    hashes = rng.integers(0, 50, first[-1])
+    hashes[: first[5]] = 49  # all alike: the largest sum that there can be
+    table[49] = 127
+    markup = Markup(np.zeros((7, N_MARKUP_FEATURES)), hashes, first, np.arange(7), np.zeros(7, int))
+    found = sum_markup_vectors(packed(table), scale, markup)
+    for line, count in enumerate(counts.tolist()):
+        rows = table[hashes[first[line] : first[line + 1]]].astype(np.float64)
+        expected = rows.sum(axis=0) * scale / np.sqrt(max(count, 1))
+        np.testing.assert_allclose(found[line], expected, rtol=1e-6)
 
 
 def test_quantising_a_table_moves_no_number_by_more_than_half_a_step() -> None:
