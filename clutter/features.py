@@ -277,7 +277,7 @@ def _line_shape(lines: Lines, stream: Stream, line_features: Floats) -> Floats:
     begins = letter[1:] & ~letter[:-1]
     at = np.flatnonzero(begins) + 1
     words = np.bincount(stream.line[at], minlength=count).astype(np.float32)
-    capital = at[classes[at] == CLASS["upper"]]
+    capital = at[classes.take(at) == CLASS["upper"]]
     capitals = np.bincount(stream.line[capital], minlength=count).astype(np.float32)
     letters = counts[:, _LETTER].sum(axis=1)
     columns = [
@@ -288,20 +288,22 @@ def _line_shape(lines: Lines, stream: Stream, line_features: Floats) -> Floats:
         _share(capitals, words),
         np.log1p(cut),
     ]
-    line_features[:, : len(columns)] = np.stack(columns, axis=1)
+    for column, values in enumerate(columns):
+        line_features[:, column] = values
     column = len(columns)
     line_features[:, column : column + N_CLASSES - 2] = _share(counts[:, :-2], total[:, None])
     column += N_CLASSES - 2
     counted = [CLASS[name] for name in ("digit", "terminal", "comma", "quote", "upper")]
     line_features[:, column : column + 5] = np.log1p(counts[:, counted])
     column += 5
-    ends = np.eye(N_CLASSES, len(FIRST_LAST), dtype=np.float32)
-    line_features[:, column : column + len(FIRST_LAST)] = ends[classes[stream.first]]
-    column += len(FIRST_LAST)
-    line_features[:, column : column + len(FIRST_LAST)] = ends[classes[stream.last - 1]]
+    for at in (stream.first, stream.last - 1):
+        which = _ONE_OF.take(classes.take(at), axis=0)
+        line_features[:, column : column + len(FIRST_LAST)] = which
+        column += len(FIRST_LAST)
     return width
 
 
+_ONE_OF = np.eye(N_CLASSES, len(FIRST_LAST), dtype=np.float32)
 _LETTER = np.isin(np.arange(N_CLASSES), [CLASS[c] for c in ("lower", "upper", "letter", "mark")])
 
 

@@ -123,8 +123,14 @@ class Layout:
         self.before = (index + 1).astype(np.float32)[:, None]
         self.after = (left + 1).astype(np.float32)[:, None]
         # for each distance, the lines without a neighbour that far above or below
-        self.top = {d: np.flatnonzero(index < d) for d in DILATIONS}
-        self.bottom = {d: np.flatnonzero(left < d) for d in DILATIONS}
+        self.top: dict[int, Ints | slice]
+        self.bottom: dict[int, Ints | slice]
+        if sizes.size == 1:  # most often a single page: slices take less time
+            self.top = {d: slice(0, d) for d in DILATIONS}
+            self.bottom = {d: slice(max(index.size - d, 0), None) for d in DILATIONS}
+        else:
+            self.top = {d: np.flatnonzero(index < d) for d in DILATIONS}
+            self.bottom = {d: np.flatnonzero(left < d) for d in DILATIONS}
         self.group: Ints | None = None
         if group is not None and group.size:
             # a group ends with its section
@@ -155,13 +161,18 @@ def neighbours(h: Floats, distance: int, layout: Layout) -> Floats:
 def running_means(u: Floats, layout: Layout) -> Floats:
     """Mean over the lines from the section's top to each line, and mean from each line to the
     section's end. (lines, n) -> (lines, 2 * n)"""
-    total = np.empty(u.shape)
+    count, size = u.shape
+    exact = u.astype(np.float64)  # numpy is slower if the types of two arrays differ
+    total = np.empty_like(exact)
     for a, b in layout.bounds:  # other sections must not change the result
-        np.cumsum(u[a:b], axis=0, dtype=np.float64, out=total[a:b])
-    end = total[layout.sections[layout.section + 1] - 1]
-    out = np.empty((u.shape[0], 2 * u.shape[1]), u.dtype)
-    out[:, : u.shape[1]] = total / layout.before
-    out[:, u.shape[1] :] = (end - total + u) / layout.after
+        np.cumsum(exact[a:b], axis=0, out=total[a:b])
+    out = np.empty((count, 2 * size), u.dtype)
+    out[:, :size] = total / layout.before.astype(np.float64)
+    end = total.take(layout.sections[layout.section + 1] - 1, axis=0)
+    end -= total
+    end += exact
+    end /= layout.after.astype(np.float64)
+    out[:, size:] = end
     return out
 
 
@@ -327,8 +338,7 @@ def sum_ngram_vectors(table: NDArray[np.uint64], scale: Floats, features: Featur
         return np.zeros((0, size), np.float32)
     positions = np.diff(features.first)
     start, first_piece = _pieces(features.first[:-1], positions, _PIECE)
-    cuts = np.unique(np.searchsorted(start, np.arange(0, start[-1] + 1, NGRAM_CHUNK)))
-    cuts = np.append(cuts, start.size)
+    cuts = np.append(np.flatnonzero(np.diff(start // NGRAM_CHUNK, prepend=-1)), start.size)
     stops = np.append(start, features.first[-1])[cuts]
     sums = np.empty((start.size, table.shape[1]), np.uint64)
     longest = int(np.diff(stops).max())
