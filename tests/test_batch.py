@@ -223,10 +223,17 @@ def test_processes_make_no_difference(crawl: Path, monkeypatch: pytest.MonkeyPat
     for target in TARGETS:
         again(crawl, target)
     alone = everything()
-    monkeypatch.setattr(runner, "MIN_PARALLEL_BYTES", 0)
+    monkeypatch.setattr(runner, "PROCESS_BYTES", 1)
     for target in TARGETS:
         again(crawl, target, jobs=2, force=True)
     assert everything() == alone
+
+
+@pytest.mark.parametrize(
+    ("size", "jobs"), [(0, 1), (999_999, 1), (1_000_000, 2), (5_500_000, 6), (10**12, 64)]
+)
+def test_a_small_input_has_work_for_few_processes(size: int, jobs: int) -> None:
+    assert runner.useful_jobs(64, size) == jobs
 
 
 # repetition
@@ -298,7 +305,7 @@ def test_two_passes_over_tables_and_by_processes(
     run([site], "clean.jsonl", options, by_site=True)
     run(["site.parquet"], "table.jsonl", options, by_site=True)
     assert rows("table.jsonl") == rows("clean.jsonl")
-    monkeypatch.setattr(runner, "MIN_PARALLEL_BYTES", 0)
+    monkeypatch.setattr(runner, "PROCESS_BYTES", 1)
     run([site], "processes.jsonl", options, by_site=True, jobs=2)
     assert rows("processes.jsonl") == rows("clean.jsonl")
 

@@ -193,6 +193,19 @@ def test_a_copy_of_this_process_that_fails_loses_no_page(
     assert ids(iter(found)) == [[1], [2]]
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="needs a copy of a process")
+def test_all_processes_of_a_run_are_copies_that_share_the_model(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(options: CleanOptions) -> Any:
+        raise AssertionError("a new process loads a model of its own")
+
+    monkeypatch.setattr(threading, "active_count", lambda: 1)
+    monkeypatch.setattr(workers, "_new_process", fails)
+    steps = [lines(i, first=i) for i in range(8)]
+    assert ids(results(iter(steps), tmp_path, 3, fork=True)) == [[i] for i in range(8)]
+
+
 def test_workers_end_at_once(tmp_path: Path, fatal: None) -> None:
     processes = Workers(OPTIONS, str(tmp_path), 1, 0)
     found = processes.results(iter([lines(1), lines("endless"), lines(2)]), clean)

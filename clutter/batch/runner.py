@@ -39,8 +39,8 @@ from clutter.plan import absolute, plan_output
 from clutter.repetition import count_keys
 from clutter.text import plural, printable
 
-MIN_PARALLEL_BYTES = 1_000_000
-"""Bytes of input. For less, starting a second process is not worth the time."""
+PROCESS_BYTES = 1_000_000
+"""Bytes of input for each process. For less, starting another one is not worth the time."""
 
 PAGE_TIMEOUT = 60.0
 """Seconds that a page may take, if nothing else is asked for."""
@@ -162,6 +162,11 @@ def run(
         raise BatchError(str(error)) from None
 
 
+def useful_jobs(jobs: int, size: int) -> int:
+    """How many of ``jobs`` processes an input of ``size`` bytes has work for."""
+    return min(jobs, 1 + size // PROCESS_BYTES)
+
+
 def _new_checkpoint(
     run: RunDirectory,
     inputs: Sequence[str],
@@ -230,8 +235,7 @@ def _finish_run(
 ) -> None:
     """Do the rest of a run, and remove its checkpoint."""
     left = checkpoint.total - checkpoint.read + checkpoint.counting * checkpoint.total
-    jobs = 1 if left < MIN_PARALLEL_BYTES else jobs
-    workers = Workers(options, str(run.work), jobs, page_timeout, fork=True)
+    workers = Workers(options, str(run.work), useful_jobs(jobs, left), page_timeout, fork=True)
     try:
         _take_all_steps(run, checkpoint, options, workers, strict, progress)
     finally:

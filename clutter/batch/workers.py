@@ -8,11 +8,16 @@ The main process may be killed; then the workers end too.
 A thread of the main process serves each worker: it sends a task, waits for the result, and kills
 the worker when the time is over. The time is measured outside the worker, because a loop in C
 stops every clock inside it.
+
+Where that is safe, the workers are copies of the main process: they start at once, and the system
+keeps the model and the libraries in memory once for all of them. A worker that has ended is
+replaced by a new Python, which loads its own.
 """
 
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import pickle
 import queue
@@ -57,11 +62,12 @@ S = TypeVar("S", bound=HasTask)
 
 
 class Workers:
-    """The worker processes of a run, ``jobs`` at most, started when they are needed.
+    """The worker processes of a run, ``jobs`` at most.
 
     ``folder`` is for files that are not yet complete. ``page_timeout`` is in seconds, 0 for no
-    limit. With ``fork``, the first worker is a copy of this process, if that is safe: it starts at
-    once, where a new process takes about as long as ten pages. End them with ``end``.
+    limit. With ``fork`` they are copies of this process, if that is safe. Otherwise new processes
+    are started when they are needed, each of which takes the time of fifty pages and the memory of
+    a model. End them with ``end``.
     """
 
     def __init__(
@@ -81,9 +87,11 @@ class Workers:
         self._is_ended = False
         # the threads of other libraries do not survive a fork, so only before there are any
         if fork and sys.platform == "linux" and threading.active_count() == 1:
-            worker = _Worker(_forked(options))
-            self._all.add(worker)
-            self._idle.append(worker)
+            load_model(options)
+            if jobs > 1:
+                _load_all(options)
+            self._idle = [_Worker(_forked()) for _ in range(jobs)]
+            self._all.update(self._idle)
         self._threads = ThreadPoolExecutor(jobs)
 
     def results(
@@ -327,9 +335,8 @@ class _Copy:
         return os.waitpid(self._number, 0)[1]
 
 
-def _forked(options: CleanOptions) -> tuple[_Process, BinaryIO, BinaryIO]:
+def _forked() -> tuple[_Process, BinaryIO, BinaryIO]:
     """Make a copy of this process serve tasks."""
-    load_model(options)
     tasks, send = os.pipe()
     receive, results = os.pipe()
     sys.stdout.flush()
@@ -340,6 +347,7 @@ def _forked(options: CleanOptions) -> tuple[_Process, BinaryIO, BinaryIO]:
         os.close(results)
         return _Copy(number), os.fdopen(send, "wb"), os.fdopen(receive, "rb")
     try:
+        gc.freeze()  # a collection would write to all objects, and so copy their memory
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         # the lock of the run would stay closed after the death of the main process
         for name in os.listdir("/proc/self/fd"):
@@ -359,13 +367,18 @@ def serve_standard_streams() -> None:
     os.dup2(2, 1)  # for libraries that print
     options = pickle.load(tasks)
     try:
-        _ = load_model(options).html
-        with contextlib.suppress(ImportError):  # an optional library
-            import clutter.html.lines  # noqa: F401
+        _load_all(options)
         _answer(results, None)
     except Exception as error:
         _answer(results, error)
     _serve(tasks, results)
+
+
+def _load_all(options: CleanOptions) -> None:
+    """Load what cleaning may need. Raises ModelError, OSError."""
+    _ = load_model(options).html
+    with contextlib.suppress(ImportError):  # an optional library
+        import clutter.html.lines  # noqa: F401
 
 
 def _serve(tasks: BinaryIO, results: BinaryIO) -> None:

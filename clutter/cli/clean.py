@@ -372,7 +372,6 @@ def _stream(
     from clutter.batch import runner, stream
 
     has_input = STANDARD_INPUT in read.paths
-    is_small = not has_input and sum(file.size for file in files) < runner.MIN_PARALLEL_BYTES
 
     def steps() -> Iterator[stream.Step]:
         pieces = stream.read_ahead(read.pieces) if has_input else read.pieces
@@ -380,7 +379,9 @@ def _stream(
             yield stream.Step(part.format, part.name, part.chunk, ending)
 
     timeout = batch.PAGE_TIMEOUT if args.page_timeout is None else args.page_timeout
-    jobs = 1 if is_small else args.jobs or available_processors()
+    jobs = args.jobs or available_processors()
+    if not has_input:
+        jobs = runner.useful_jobs(jobs, sum(file.size for file in files))
     counts: Counter[str] = Counter()
     failures = Failures()
     begin = time.monotonic()
