@@ -37,6 +37,9 @@ MAX_DEPTH = 200
 """Records that are nested deeper are not read: Python reads somewhat deeper values than it can
 write again."""
 
+READ_BYTES = 1 << 18
+"""Bytes of a file that are read at once. A line with a page is longer than Python's 8 KB."""
+
 _TOO_LONG = b"\n\n"
 """Replaces a line that is too long. No real line is equal to it."""
 
@@ -48,7 +51,7 @@ class JsonLines(ItemFormat, OutputFormat):
     output_endings = (".jsonl", ".jsonl.gz", ".jsonl.zst")
 
     def _read(self, path: str, start: int, options: CleanOptions) -> Iterator[Chunk]:
-        with open(path, "rb") as file, unpacked(file, path) as stream:
+        with open(path, "rb", READ_BYTES) as file, unpacked(file, path) as stream:
             position = file.tell if file.seekable() else lambda: 0  # a pipe has no place
             yield from gathered(_lines(stream), start, position)
 
