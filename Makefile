@@ -12,4 +12,4 @@ test:
 	$(PYTHON) -m pytest -n auto --dist loadfile
 
 bench:
-	$(PYTHON) tests/benchmarks/run.py
+	$(PYTHON) tests/benchmarks/all.py

@@ -475,7 +475,7 @@ def test_the_interface_for_label_studio_has_all_labels() -> None:
 
 def test_the_first_benchmark_prints_the_memory_in_use(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
-    name, *words = words_of(block("docs/benchmarks.md", "Benchmarks"))
+    name, *words = words_of(block("docs/speed.md", "Speed"))
     assert name == "python"
     done = run_script(*words)
     assert done.returncode == 0

@@ -1,9 +1,10 @@
 """Measures ``clutter clean`` on whole folders: pages per second for one and two processes, compared
-with the command of trafilatura, and whether memory grows with ten times as many pages.
+with the command of trafilatura; what the main process and the workers take for a page; the memory
+of 1 to 8 processes, and whether it grows with ten times as many pages.
 
-    python tests/benchmarks/batch.py [--corpus DIR]
+    python tests/benchmarks/batch.py [--corpus DIR] [--only PART]
 
-docs/benchmarks.md says what is measured and how.
+docs/speed.md says what is measured and how.
 """
 
 from __future__ import annotations
@@ -11,21 +12,34 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import resource
 import shutil
 import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
 import common
 
+from clutter.batch import run
+from clutter.options import CleanOptions
+
 PAGES = 1500
 """Pages of HTML to measure speed on."""
 
+SHARE_PAGES = 300
+"""Pages of HTML to measure the shares of the processes on."""
+
 ROUNDS = 3
+JOBS = (1, 2, 4, 8)
+"""Numbers of processes to measure memory on."""
+
+MANY = (1, 2, 4, 16, 64)
+"""Numbers of processes for which the rate is computed from what a page takes."""
+
 SIZES = (10_000, 100_000)
 """Numbers of pages to measure memory on."""
 
@@ -74,6 +88,19 @@ def speed(source: Path, scratch: Path, pages: int, against: bool) -> None:
     sys.stdout.flush()
 
 
+def speeds(html: Sequence[bytes], scratch: Path) -> None:
+    """Measure speed on HTML, and on JSON lines of text."""
+    source = scratch / "html"
+    write_pages(html, source)
+    print(f"HTML, {len(html):,} pages to a folder")
+    speed(source, scratch, len(html), against=True)
+    source = scratch / "text.jsonl"
+    texts = common.read_pages(120).texts
+    write_rows([text.encode("utf-8", "replace") for text in texts], "text", source)
+    print(f"text, {len(texts):,} records of .jsonl to a folder")
+    speed(source, scratch, len(texts), against=False)
+
+
 def processes(group: int) -> Iterator[int]:
     """The process ids of a session, which was started as its own process group."""
     for entry in os.scandir("/proc"):
@@ -106,8 +133,97 @@ def peak(command: Sequence[str]) -> tuple[float, float]:
     return most, time.perf_counter() - begin
 
 
+def write_pages(pages: Sequence[bytes], folder: Path) -> None:
+    """Write pages of HTML to a new folder."""
+    folder.mkdir()
+    for i, page in enumerate(pages):
+        (folder / f"{i:05}.html").write_bytes(page)
+
+
+def write_rows(pages: Sequence[bytes], field: str, path: Path) -> None:
+    """Write pages as JSON lines, packed if the path ends in .gz."""
+    rows = [
+        json.dumps({"id": i, field: page.decode("utf-8", "replace")}) + "\n"
+        for i, page in enumerate(pages)
+    ]
+    data = "".join(rows).encode()
+    path.write_bytes(gzip.compress(data, 6) if path.suffix == ".gz" else data)
+
+
+def write_archive(pages: Sequence[bytes], path: Path) -> None:
+    """Write pages as the responses of a packed WARC file, each packed alone, as crawlers do."""
+    with open(path, "wb") as archive:
+        for i, page in enumerate(pages):
+            body = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n" + page
+            head = (
+                f"WARC/1.0\r\nWARC-Type: response\r\nWARC-Target-URI: https://example.org/{i}\r\n"
+                "WARC-Date: 2024-01-01T00:00:00Z\r\n"
+                f"WARC-Record-ID: <urn:uuid:00000000-0000-0000-0000-{i:012}>\r\n"
+                "Content-Type: application/http; msgtype=response\r\n"
+                f"Content-Length: {len(body)}\r\n\r\n"
+            )
+            archive.write(gzip.compress(head.encode() + body + b"\r\n\r\n", 6))
+
+
+def share(source: Path, output: Path) -> tuple[float, float]:
+    """CPU seconds that a page takes: in the main process, which reads and writes, and in the
+    workers, of which there are two."""
+
+    def spent(who: int) -> float:
+        used = resource.getrusage(who)
+        return used.ru_utime + used.ru_stime
+
+    whose = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    before = [spent(who) for who in whose]
+    pages = run([str(source)], str(output), CleanOptions(), jobs=2, force=True).pages
+    main, workers = (
+        (spent(who) - earlier) / pages for who, earlier in zip(whose, before, strict=True)
+    )
+    return main, workers
+
+
+def shares(html: Sequence[bytes], scratch: Path) -> None:
+    """Print what a page takes in the main process and in the workers, for each form of input, and
+    what follows from it for more processes, each on a core of its own."""
+    texts = [text.encode("utf-8", "replace") for text in common.read_pages(8).texts]
+    out = "out.jsonl"
+    forms: list[tuple[str, str, str, Callable[[Path], None]]] = [
+        ("HTML, files to files", "html", "out", partial(write_pages, html)),
+        ("HTML, files to .jsonl", "again", out, partial(write_pages, html)),
+        ("HTML, .jsonl", "html.jsonl", out, partial(write_rows, html, "html")),
+        ("HTML, .jsonl.gz", "html.jsonl.gz", out, partial(write_rows, html, "html")),
+        ("HTML, .warc.gz", "html.warc.gz", out, partial(write_archive, html)),
+        ("text, .jsonl", "text.jsonl", out, partial(write_rows, texts, "text")),
+        ("text, .jsonl.gz", "text.jsonl.gz", out, partial(write_rows, texts, "text")),
+    ]
+    write_pages(html[:5], scratch / "first")
+    share(scratch / "first", scratch / out)  # what is loaded once
+    head = ["input", "main", "workers", *map(str, MANY), "at most", "a million, 16", "cluster, 64"]
+    common.print_row(head)
+    common.print_row(["---"] * len(head))
+    for name, source, target, write in forms:
+        write(scratch / source)
+        main, workers = share(scratch / source, scratch / target)
+        rates = [f"{min(jobs / workers, 1 / main):,.0f}" for jobs in MANY]
+        million = [1e6 * max(workers / 16, main) / 60, 1e6 * workers / 64 / 60]
+        spent = [f"{main * 1000:.2f} ms", f"{workers * 1000:.2f} ms"]
+        limit = f"{workers / main:.0f}"
+        common.print_row([name, *spent, *rates, limit, *(f"{x:.0f} min" for x in million)])
+
+
+def memory_of_processes(html: Sequence[bytes], scratch: Path) -> None:
+    """Print the peak memory of a run over HTML, by the number of processes."""
+    print("memory by processes, HTML")
+    source, out = scratch / "html", scratch / "out.jsonl"
+    write_pages(html, source)
+    for jobs in JOBS:
+        megabytes, _ = peak([*clean(source, out, jobs), "--force"])
+        print(f"  {jobs} process{'es' * (jobs > 1)}: peak {megabytes:.0f} MB", flush=True)
+
+
 def memory(scratch: Path) -> None:
     """Measure peak memory on repeated pages: as many files, or as records of one file."""
+    print("memory, 2 processes")
     texts = [text[:2000] for text in common.read_pages(2).texts]
     for kind in ("folder to folder", "folder to .jsonl", ".jsonl.gz to .parquet"):
         for size in SIZES:
@@ -135,35 +251,22 @@ def memory(scratch: Path) -> None:
 
 
 def main() -> None:
-    parser = common.parser("Speed and memory of clutter clean on folders.")
-    parser.add_argument(
-        "--corpus",
-        default=str(common.CORPUS),
-        help="the corpus folder, for its HTML (default: ../shared/corpus)",
-    )
-    parser.add_argument("--only", choices=("speed", "memory"), help="measure only this")
+    parser = common.parser("Speed and memory of clutter clean on folders.", "--corpus")
+    parts = ("speed", "shares", "processes", "memory")
+    parser.add_argument("--only", choices=parts, help="measure only this")
     args = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        scratch = Path(folder)
-        html = common.html_files(args.corpus)[:PAGES]
-        if html and args.only != "memory":
-            source = scratch / "html"
-            source.mkdir()
-            for file in html:
-                (source / file.stem).write_bytes(gzip.decompress(file.read_bytes()))
-            print(f"HTML, {len(html):,} pages to a folder")
-            speed(source, scratch, len(html), against=True)
-            shutil.rmtree(source)
-        if args.only != "memory":
-            source = scratch / "text.jsonl"
-            texts = common.read_pages(120).texts
-            with open(source, "w", encoding="utf-8", errors="replace") as rows:
-                rows.writelines(json.dumps({"text": text}) + "\n" for text in texts)
-            print(f"text, {len(texts):,} records of .jsonl to a folder")
-            speed(source, scratch, len(texts), against=False)
-        if args.only != "speed":
-            print("memory, 2 processes")
-            memory(scratch)
+    html = common.html_pages(args.corpus, PAGES)
+    for part in [args.only] if args.only else parts:
+        with tempfile.TemporaryDirectory() as folder:
+            scratch = Path(folder)
+            if part == "speed":
+                speeds(html, scratch)
+            elif part == "shares":
+                shares(html[:SHARE_PAGES], scratch)
+            elif part == "processes":
+                memory_of_processes(html[:SHARE_PAGES], scratch)
+            else:
+                memory(scratch)
 
 
 if __name__ == "__main__":

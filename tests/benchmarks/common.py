@@ -16,6 +16,7 @@ import gzip
 import json
 import logging
 import os
+import random
 import subprocess
 import sys
 import time
@@ -54,7 +55,10 @@ def one_core() -> None:
 def parser(description: str, *options: str) -> argparse.ArgumentParser:
     """An argument parser with some of the options that several benchmarks share."""
     shared: dict[str, dict[str, Any]] = {
-        "--corpus": {"required": True, "help": "the corpus folder"},
+        "--corpus": {
+            "default": str(CORPUS),
+            "help": "the corpus folder (default: ../shared/corpus)",
+        },
         "--model": {"help": "a model file (default: the shipped model)"},
         "--jobs": {
             "type": int,
@@ -166,6 +170,17 @@ def html_files(corpus: str) -> list[Path]:
     return sorted(Path(corpus, "html").rglob("*.html.gz"))
 
 
+def html_pages(corpus: str, count: int) -> list[bytes]:
+    """Pages of HTML of a corpus, drawn at random, since those beside each other are of one site.
+    Without a corpus those that were written for this project, repeated."""
+    files = html_files(corpus)
+    if files:
+        drawn = random.Random(0).sample(files, min(count, len(files)))
+        return [gzip.decompress(file.read_bytes()) for file in drawn]
+    pages = [file.read_bytes() for file in sorted((ROOT / "labelled" / "pages").rglob("*.html"))]
+    return (pages * (count // len(pages) + 1))[:count]
+
+
 # what is wrong
 
 
@@ -210,6 +225,11 @@ def spread(values: Sequence[float], digits: int, unit: str = "") -> str:
     """The median with its unit, and the range, as text."""
     least, middle, most = (f"{f(values):.{digits}f}" for f in (min, np.median, max))
     return f"{middle}{unit} ({least}-{most})"
+
+
+def print_row(cells: Sequence[str]) -> None:
+    """Print a row of a Markdown table."""
+    print("|", " | ".join(cells), "|", flush=True)
 
 
 # commands

@@ -3,7 +3,7 @@
     python tests/benchmarks/stream.py MEGABYTES
 
 The pages are a few megabytes, repeated by a generator. If memory grows further, labelling does
-not free it. run.py runs this file in its own process.
+not free it. docs/speed.md has the result.
 """
 
 from __future__ import annotations
