@@ -11,8 +11,7 @@ from __future__ import annotations
 import functools
 import itertools
 import os
-import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
@@ -28,12 +27,13 @@ from clutter.network import (
     Weights,
     forward,
     network_input,
-    packed,
+    shifted,
     sum_markup_vectors,
     sum_ngram_vectors,
+    unshifted,
 )
 from clutter.page import ARTICLE, KINDS, LABELS, THRESHOLD, Page
-from clutter.storage import Content, read_model_file, shipped_model_file, write_model_file
+from clutter.storage import read_model_file, shipped_model_file, write_model_file
 from clutter.threads import one_thread
 
 if TYPE_CHECKING:
@@ -63,9 +63,6 @@ ALSO_MAIN = {"forum": "comment", "listing": "teaser"}
 
 _IN_PRE = MARKUP_FEATURE_NAMES.index("in pre")
 
-_reading_html = threading.Lock()
-"""Held while a network for HTML is read, so that threads that share a model read it once."""
-
 
 class Model:
     """A labelling model. Threads may share it, because labelling does not change it.
@@ -73,11 +70,8 @@ class Model:
     ``ngram_vectors`` (2**18, ngram_size) int8 are the learned vectors of n-grams, to be
     multiplied by ``ngram_scale`` (ngram_size,); ``markup_vectors`` (2**15, markup_size) int8 and
     ``markup_scale`` are the same for markup. ``weights`` are all other arrays. ``metadata`` says
-    what the model was trained on and how it scores. ``ngram_size`` is a multiple of 4;
-    ``markup_size`` is 0 in a network for text only.
-
-    ``html`` is the model for pages of HTML, if there is a separate network for them. It is in the
-    same file, and is read at the first use.
+    what the model was trained on and how it scores. ``ngram_size`` is a multiple of 8;
+    ``markup_size`` is 0 in a network that was trained on text only.
     """
 
     def __init__(
@@ -88,38 +82,24 @@ class Model:
         markup_scale: Floats,
         weights: Weights,
         metadata: Mapping[str, Any] | None = None,
-        html: Model | None = None,
     ) -> None:
-        self._html = html
-        self._read_html: Callable[[], Content] | None = None
-        self.ngram_vectors = ngram_vectors
+        self._ngrams = shifted(ngram_vectors)
         self.ngram_scale = ngram_scale
-        self.markup_vectors = markup_vectors
+        self._marks = shifted(markup_vectors)
         self.markup_scale = markup_scale
-        self._packed_ngrams = packed(ngram_vectors)
-        self._packed_markup = packed(markup_vectors)
         self.weights = dict(weights)
         self.metadata = dict(metadata or {})
         self.labels = LABELS
 
     @property
-    def html(self) -> Model | None:
-        """The model for pages of HTML; None if this one is for both. Raises ModelError or OSError
-        if the file cannot be used."""
-        if self._read_html is not None:
-            with _reading_html:
-                if self._read_html is not None:  # another thread may have been first
-                    self._html = Model._made_of(self._read_html())
-                    self._read_html = None
-        return self._html
+    def ngram_vectors(self) -> NDArray[np.int8]:
+        """The learned vectors of n-grams: a copy, since labelling keeps them in another form."""
+        return unshifted(self._ngrams)
 
-    @html.setter
-    def html(self, html: Model | None) -> None:
-        self._html, self._read_html = html, None
-
-    def __getstate__(self) -> dict[str, Any]:
-        """What is copied or sent to another process: both networks, not the open file."""
-        return vars(self) | {"_html": self.html, "_read_html": None}
+    @property
+    def markup_vectors(self) -> NDArray[np.int8]:
+        """The same of the hashes of markup."""
+        return unshifted(self._marks)
 
     def label(self, text: str) -> Page:
         """Label every non-blank line of a page. Raises TypeError for anything but a str."""
@@ -239,9 +219,8 @@ class Model:
     def label_marked(self, texts: Sequence[str], markup: Sequence[Markup]) -> Iterator[Page]:
         """Label pages that the html package has read: their texts, and the markup of each line,
         including blank lines. A model that was trained without markup uses the text only."""
-        network = self.html or self
-        has_markup = network.markup_vectors.shape[1] > 0
-        yield from network._label_batch(texts, markup if has_markup else None)
+        has_markup = self._marks.size > 0
+        yield from self._label_batch(texts, markup if has_markup else None)
 
     def _label_batch(
         self, texts: Sequence[str], markup: Sequence[Markup] | None = None
@@ -319,20 +298,25 @@ class Model:
             return forward(self.weights, x, layout)
 
     def _input(self, lines: Features, markup: Markup | None) -> Floats:
-        ngram_vectors = sum_ngram_vectors(self._packed_ngrams, self.ngram_scale, lines)
+        ngram_vectors = sum_ngram_vectors(self._ngrams, self.ngram_scale, lines)
         if markup is None:
             return network_input(self.weights, ngram_vectors, lines.line_features)
-        markup_vectors = sum_markup_vectors(self._packed_markup, self.markup_scale, markup)
+        markup_vectors = sum_markup_vectors(self._marks, self.markup_scale, markup)
         return network_input(
             self.weights, ngram_vectors, lines.line_features, markup_vectors, markup.features
         )
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the model to one ``.safetensors`` file, completely or not at all: the network for
-        text and the one for HTML. Raises OSError; ModelError if the metadata is too long or the
-        network for HTML cannot be read."""
-        html = self.html
-        write_model_file(path, self._content(), None if html is None else html._content())
+        """Write the model to a ``.safetensors`` file, completely or not at all. Raises OSError;
+        ModelError if the metadata is too long."""
+        arrays = {
+            "ngrams": self.ngram_vectors,
+            "ngrams_scale": self.ngram_scale,
+            "marks": self.markup_vectors,
+            "marks_scale": self.markup_scale,
+            **self.weights,
+        }
+        write_model_file(path, arrays, self.metadata)
 
     @staticmethod
     def load(path: str | os.PathLike[str]) -> Model:
@@ -341,24 +325,7 @@ class Model:
         Raises ModelError if the file is not a clutter model, is damaged, or has another
         version of the format; OSError if it cannot be read.
         """
-        text, read_html = read_model_file(path)
-        model = Model._made_of(text)
-        model._read_html = read_html
-        return model
-
-    def _content(self) -> Content:
-        arrays = {
-            "ngrams": self.ngram_vectors,
-            "ngrams_scale": self.ngram_scale,
-            "marks": self.markup_vectors,
-            "marks_scale": self.markup_scale,
-            **self.weights,
-        }
-        return arrays, self.metadata
-
-    @staticmethod
-    def _made_of(content: Content) -> Model:
-        arrays, metadata = content
+        arrays, metadata = read_model_file(path)
         ngrams, markup = (
             (arrays.pop(name), arrays.pop(f"{name}_scale")) for name in ("ngrams", "marks")
         )

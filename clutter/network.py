@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,7 +51,7 @@ def blocks(has_markup: bool) -> list[tuple[str, int]]:
     return [(kind, i) for kind, i in _BLOCKS if has_markup or kind != "group"]
 
 
-NGRAM_CHUNK = 32768
+NGRAM_CHUNK = 4096
 """Number of characters whose n-grams are summed together: the arrays then fit in the cache."""
 
 _PIECE = 64
@@ -59,6 +59,9 @@ _PIECE = 64
 
 _MARKUP_PIECE = 256
 """Number of hashes of markup that are summed in 16 bits: 256 * 255 is below 2**16."""
+
+_EVEN, _EIGHT = np.uint64(0x00FF00FF00FF00FF), np.uint64(8)
+"""Of the eight bytes of an integer the even ones, each in a lane of 16 bits."""
 
 Weights = Mapping[str, Floats]
 
@@ -305,14 +308,15 @@ def quantised(table: Floats, scale: Floats | None = None) -> tuple[NDArray[np.in
     return np.rint(table / scale).clip(-127, 127).astype(np.int8), scale
 
 
-def packed(table: NDArray[np.int8]) -> NDArray[np.uint64]:
-    """A quantised table in the form that the sums need: (rows, size / 4, rounded up). Each
-    integer has four 16-bit lanes, with a number of the table plus 128 (0 to 255) in each; lanes
-    that are left over have 0."""
-    rows, size = table.shape
-    lanes = np.zeros((rows, size + -size % 4), np.uint16)
-    np.bitwise_xor(table.view(np.uint8), np.uint8(128), out=lanes[:, :size])
-    return lanes.view(np.uint64)
+def shifted(table: NDArray[np.int8]) -> NDArray[np.uint64]:
+    """A quantised table in the form that the sums need: (rows, size / 8). Each integer holds eight
+    numbers of the table, plus 128 (0 to 255), in a byte each."""
+    return (table.view(np.uint8) ^ np.uint8(128)).view(np.uint64)
+
+
+def unshifted(table: NDArray[np.uint64]) -> NDArray[np.int8]:
+    """The table that ``shifted`` was given."""
+    return (table.view(np.uint8) ^ np.uint8(128)).view(np.int8)
 
 
 def _pieces(first: Ints, counts: Ints, most: int) -> tuple[Ints, Ints]:
@@ -324,39 +328,50 @@ def _pieces(first: Ints, counts: Ints, most: int) -> tuple[Ints, Ints]:
     return np.repeat(first, pieces) + most * nth, end - pieces
 
 
+def _numbers(sums: NDArray[np.uint64]) -> NDArray[np.uint16]:
+    """The numbers in the sums of even bytes and of odd bytes, in the order of the table: (2, rows,
+    width) -> (rows, 8 * width)."""
+    _, rows, width = sums.shape
+    return sums.view(np.uint16).transpose(1, 2, 0).reshape(rows, 8 * width)
+
+
 def sum_ngram_vectors(table: NDArray[np.uint64], scale: Floats, features: Features) -> Floats:
     """Sum of each line's n-gram vectors, divided by the square root of their number:
     (lines, ngram_size).
 
-    ``table`` comes from ``packed``, so one integer addition adds four numbers. This is exact for
-    up to 64 positions with four n-grams each (64 * 4 * 255 is below 2**16); longer lines are
-    added up in pieces.
+    ``table`` comes from ``shifted``. Its even bytes and its odd bytes are added apart, in lanes of
+    16 bits, so one addition of integers adds four numbers. This is exact for up to 64 positions
+    with four n-grams each (64 * 4 * 255 is below 2**16); longer lines are added up in pieces.
     """
     count = features.first.size - 1
-    size = 4 * table.shape[1]
+    width = table.shape[1]
     if count == 0:
-        return np.zeros((0, size), np.float32)
+        return np.zeros((0, 8 * width), np.float32)
     positions = np.diff(features.first)
     start, first_piece = _pieces(features.first[:-1], positions, _PIECE)
     cuts = np.append(np.flatnonzero(np.diff(start // NGRAM_CHUNK, prepend=-1)), start.size)
     stops = np.append(start, features.first[-1])[cuts]
-    sums = np.empty((start.size, table.shape[1]), np.uint64)
+    # the sums of the even bytes, then those of the odd ones
+    sums = np.empty((2, start.size, width), np.uint64)
     longest = int(np.diff(stops).max())
-    total, extra = np.empty((2, longest, table.shape[1]), np.uint64)
+    rows, lane, *totals = np.empty((4, longest, width), np.uint64)
     for i in range(cuts.size - 1):
         begin, stop = stops[i], stops[i + 1]
-        part, more = total[: stop - begin], extra[: stop - begin]
-        table.take(features.buckets[0, begin:stop], axis=0, out=part, mode="clip")
-        for order in range(1, features.buckets.shape[0]):
-            table.take(features.buckets[order, begin:stop], axis=0, out=more, mode="clip")
-            part += more
+        row, part, even, odd = (x[: stop - begin] for x in (rows, lane, *totals))
+        even[:] = odd[:] = 0
+        for order in range(features.buckets.shape[0]):
+            table.take(features.buckets[order, begin:stop], axis=0, out=row, mode="clip")
+            even += np.bitwise_and(row, _EVEN, out=part)
+            row >>= _EIGHT
+            odd += np.bitwise_and(row, _EVEN, out=row)
         a, b = cuts[i], cuts[i + 1]
-        np.add.reduceat(part, start[a:b] - begin, axis=0, out=sums[a:b])
-    lanes = sums.view(np.uint16)
+        for half, total in enumerate((even, odd)):
+            np.add.reduceat(total, start[a:b] - begin, axis=0, out=sums[half, a:b])
+    lanes: NDArray[Any] = _numbers(sums)
     if start.size > count:
         lanes = np.add.reduceat(lanes, first_piece, axis=0, dtype=np.int32)
     grams = (positions * features.buckets.shape[0])[:, None]
-    out = lanes.astype(np.float32)
+    out: Floats = lanes.astype(np.float32)
     out -= (128 * grams).astype(np.float32)
     out *= scale
     out /= np.sqrt(grams, dtype=np.float32)
@@ -365,8 +380,8 @@ def sum_ngram_vectors(table: NDArray[np.uint64], scale: Floats, features: Featur
 
 def sum_markup_vectors(table: NDArray[np.uint64], scale: Floats, markup: Markup) -> Floats:
     """Sum of each line's markup vectors, divided by the square root of their number:
-    (lines, markup_size). Lines without hashes get zeros. ``table`` comes from ``packed``; longer
-    lines are added up in pieces, as in ``sum_ngram_vectors``."""
+    (lines, markup_size). Lines without hashes get zeros. ``table`` comes from ``shifted``;
+    longer lines are added up in pieces, as in ``sum_ngram_vectors``."""
     counts = np.diff(markup.first)
     out = np.zeros((counts.size, scale.size), np.float32)
     marked = np.flatnonzero(counts)
@@ -374,7 +389,8 @@ def sum_markup_vectors(table: NDArray[np.uint64], scale: Floats, markup: Markup)
         counts = counts[marked]
         start, first_piece = _pieces(markup.first[marked], counts, _MARKUP_PIECE)
         rows = table.take(markup.hashes, axis=0, mode="clip")
-        lanes = np.add.reduceat(rows, start, axis=0).view(np.uint16)[:, : scale.size]
+        halves = rows & _EVEN, rows >> _EIGHT & _EVEN
+        lanes: NDArray[Any] = _numbers(np.stack([np.add.reduceat(x, start) for x in halves]))
         if start.size > marked.size:
             lanes = np.add.reduceat(lanes, first_piece, axis=0, dtype=np.int32)
         sums = (lanes - 128 * counts[:, None]).astype(np.float32)

@@ -84,8 +84,8 @@ class CleanPipeline:
         """Load the model. Raises CleaningError if no page can be cleaned with these settings, and
         the errors of ``clean_many`` if the model cannot be used."""
         is_html = self.options.html_field is not None
-        # bytes test the encoding; the tag loads the network for HTML
-        for answer in clean_many([Content(b"", is_html), Content("<p>.", is_html)], self.options):
+        # bytes test the encoding
+        for answer in clean_many([Content(b"", is_html)], self.options):
             if isinstance(answer, str):
                 raise CleaningError(f"no page can be cleaned with these settings: {answer}")
 

@@ -1,14 +1,11 @@
 """The model file: arrays and a header, checked before they are read.
 
 A model is one ``.safetensors`` file (never a pickle, which could run code). Its JSON header
-holds the settings, the labels and kinds, and facts about the training. The network for HTML, if
-there is one, is in the same file: its arrays have the prefix ``html.``, and they are read when
-HTML is first labelled. A file that does not fit this version raises an error that says what is
-wrong, so it cannot give wrong results.
+holds the settings, the labels and kinds, and facts about the training. A file that does not fit
+this version raises an error that says what is wrong, so it cannot give wrong results.
 
 The first 8 bytes are the length of the header (https://github.com/huggingface/safetensors).
-The header says where each array is, so the sizes are known before any memory is used, and each
-network can be read alone.
+The header says where each array is, so the sizes are known before any memory is used.
 """
 
 from __future__ import annotations
@@ -16,8 +13,7 @@ from __future__ import annotations
 import json
 import os
 import stat
-import weakref
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass
 from io import FileIO
 from pathlib import Path
@@ -34,12 +30,9 @@ from clutter.markup import MARKUP_FEATURE_NAMES, MARKUP_HASH_BITS
 from clutter.network import blocks, weight_shapes
 from clutter.page import KINDS, LABELS
 
-FORMAT_VERSION = 4
+FORMAT_VERSION = 5
 """Version of the model file. Increase it with every change to the meaning of the arrays, so also
 with every change to what features.py or the html package computes."""
-
-HTML_PREFIX = "html."
-"""Before the names of the arrays of the network for HTML."""
 
 MAX_HEADER_BYTES = 1 << 20
 MAX_FILE_BYTES = 1 << 28
@@ -61,16 +54,15 @@ _DTYPES = {
 """Names of the types of arrays: in the file, and in numpy."""
 
 Arrays = dict[str, NDArray[Any]]
-Content = tuple[Arrays, dict[str, Any]]
-"""The arrays of one network, and its metadata."""
 
 
-def write_model_file(path: str | os.PathLike[str], text: Content, html: Content | None) -> None:
-    """Write a model file, completely or not at all: the network for text and the one for HTML, if
-    there is one. Raises ModelError if the metadata is too long, and OSError."""
+def write_model_file(
+    path: str | os.PathLike[str], arrays: Arrays, metadata: Mapping[str, Any]
+) -> None:
+    """Write a model file, completely or not at all. Raises ModelError if the metadata is too long,
+    and OSError."""
     from clutter.files import replacing  # not needed for inference
 
-    arrays, metadata = text
     header = {
         "format": FORMAT_VERSION,
         "labels": list(LABELS),
@@ -79,10 +71,6 @@ def write_model_file(path: str | os.PathLike[str], text: Content, html: Content 
         "about": metadata,
     }
     contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
-    if html is not None:
-        arrays, header["html about"] = html
-        for name, array in arrays.items():
-            contiguous[HTML_PREFIX + name] = np.ascontiguousarray(array)
     dumped = json.dumps(header, ensure_ascii=False, sort_keys=True)
     data = safetensors.numpy.save(contiguous, metadata={"clutter": dumped})
     if int.from_bytes(data[:8], "little") > MAX_HEADER_BYTES:
@@ -91,34 +79,15 @@ def write_model_file(path: str | os.PathLike[str], text: Content, html: Content 
         file.write(data)
 
 
-def read_model_file(
-    path: str | os.PathLike[str],
-) -> tuple[Content, Callable[[], Content] | None]:
-    """The network for text, and a function that reads the one for HTML; None if there is none.
+def read_model_file(path: str | os.PathLike[str]) -> tuple[Arrays, dict[str, Any]]:
+    """The arrays of the network, and its metadata.
 
-    The function reads from the file that is open already, so what it returns belongs to this model
-    even if another file has this name by then. Both raise ModelError if the file is not a clutter
-    model, is damaged, or has another version of the format; OSError if it cannot be read.
+    Raises ModelError if the file is not a clutter model, is damaged, or has another version of the
+    format; OSError if it cannot be read.
     """
     model = _open(path)
-    try:
-        text = _read(model, model.text)
-    except BaseException:
-        model.file.close()
-        raise
-    html = model.html
-    if html is None:
-        model.file.close()
-        return text, None
-
-    def read_html() -> Content:
-        content = _read(model, html)
-        model.file.close()
-        return content
-
-    # a model that is never asked about HTML closes its file when it is freed
-    weakref.finalize(read_html, model.file.close)
-    return text, read_html
+    with model.file:
+        return _read(model), model.metadata
 
 
 def check_model_file(path: str | os.PathLike[str]) -> None:
@@ -145,24 +114,13 @@ class _Place:
 
 
 @dataclass(frozen=True)
-class _Network:
-    """The arrays of a network: their places. ``prefix`` is before their names in the file."""
-
-    prefix: str
-    places: dict[str, _Place]
-    metadata: dict[str, Any]
-
-
-@dataclass(frozen=True)
 class _ModelFile:
-    """An open model file with a header that is fine. ``state`` is what the system said of
-    the file when it was opened."""
+    """An open model file with a header that is fine, and the places of its arrays."""
 
     name: str
     file: FileIO
-    state: tuple[int, int]
-    text: _Network
-    html: _Network | None
+    places: dict[str, _Place]
+    metadata: dict[str, Any]
 
 
 def _open(path: str | os.PathLike[str]) -> _ModelFile:
@@ -187,24 +145,14 @@ def _open(path: str | os.PathLike[str]) -> _ModelFile:
             raise ModelError(f"{name}: other labels than {', '.join(LABELS)}")
         if header.get("kinds") != list(KINDS):
             raise ModelError(f"{name}: other kinds of pages than {', '.join(KINDS)}")
-        networks = {"": header.get("about")}
-        if "html about" in header:
-            networks[HTML_PREFIX] = header["html about"]
-        found = []
-        for prefix, metadata in networks.items():
-            if not isinstance(metadata, dict):
-                raise ModelError(f"{name}: the header does not say what the model is about")
-            expected = _check_places(name, prefix, places)
-            found.append(
-                _Network(prefix, {key: places.pop(prefix + key) for key in expected}, metadata)
-            )
-        if places:
-            raise ModelError(f"{name}: array {min(places)!r} is not part of the format")
+        metadata = header.get("about")
+        if not isinstance(metadata, dict):
+            raise ModelError(f"{name}: the header does not say what the model is about")
+        _check_places(name, places)
     except BaseException:
         file.close()
         raise
-    state = (status.st_size, status.st_mtime_ns)
-    return _ModelFile(name, file, state, found[0], found[1] if found[1:] else None)
+    return _ModelFile(name, file, places, metadata)
 
 
 def _header(name: str, file: FileIO, size: int) -> tuple[dict[str, Any], dict[str, _Place]]:
@@ -280,13 +228,10 @@ def _bytes_at(file: FileIO, begin: int, size: int) -> bytearray:
     return data
 
 
-def _read(model: _ModelFile, network: _Network) -> Content:
-    """The arrays of a network and its metadata."""
-    status = os.fstat(model.file.fileno())
-    if (status.st_size, status.st_mtime_ns) != model.state:
-        raise ModelError(f"{model.name}: the file has changed since it was loaded; load it again")
+def _read(model: _ModelFile) -> Arrays:
+    """The arrays of the network."""
     arrays: Arrays = {}
-    for array, place in network.places.items():
+    for array, place in model.places.items():
         arrays[array] = np.empty(place.shape, place.dtype)
         if place.size:
             try:
@@ -294,15 +239,10 @@ def _read(model: _ModelFile, network: _Network) -> Content:
             except ValueError as error:
                 raise ModelError(f"{model.name}: a damaged model file ({error})") from None
         if place.dtype == "float32" and not np.isfinite(arrays[array]).all():
-            raise ModelError(
-                f"{model.name}: array {network.prefix + array!r} holds numbers that are not finite"
-            )
+            raise ModelError(f"{model.name}: array {array!r} holds numbers that are not finite")
     if not _largest_number(arrays) < LARGEST:  # also true for NaN
-        kind = "HTML" if network.prefix else "text"
-        raise ModelError(
-            f"{model.name}: the weights of the network for {kind} are too large to compute with"
-        )
-    return arrays, network.metadata
+        raise ModelError(f"{model.name}: the weights are too large to compute with")
+    return arrays
 
 
 def _feature_settings() -> dict[str, Any]:
@@ -315,15 +255,15 @@ def _feature_settings() -> dict[str, Any]:
     }
 
 
-def _check_places(name: str, prefix: str, places: dict[str, _Place]) -> list[str]:
-    """Check type and shape of every array of a network, and return their names."""
+def _check_places(name: str, places: dict[str, _Place]) -> None:
+    """Check that the arrays are those of a network, and of the right types and shapes."""
 
     def size(array: str, axis: int) -> int:
-        shape = places[prefix + array].shape if prefix + array in places else ()
+        shape = places[array].shape if array in places else ()
         return shape[axis] if len(shape) > axis else 0
 
     def refuse(array: str, reason: str) -> NoReturn:
-        raise ModelError(f"{name}: array {prefix + array!r} {reason}")
+        raise ModelError(f"{name}: array {array!r} {reason}")
 
     ngram_size, markup_size = size("ngrams", 1), size("marks", 1)
     hidden, summary = size("in_w", 1), size("mean0_u", 1)
@@ -332,19 +272,22 @@ def _check_places(name: str, prefix: str, places: dict[str, _Place]) -> list[str
     shapes |= {"shape_mean": (N_LINE_FEATURES,), "shape_scale": (N_LINE_FEATURES,)}
     shapes |= {"ngrams": (1 << features.BUCKET_BITS, ngram_size), "ngrams_scale": (ngram_size,)}
     for array in shapes:
-        if prefix + array not in places:
+        if array not in places:
             refuse(array, "is missing")
-    if ngram_size % 4:
-        raise ModelError(f"{name}: n-gram vectors of {ngram_size} numbers, not a multiple of 4")
+    for vectors, count in (("n-gram", ngram_size), ("markup", markup_size)):
+        if count % 8:
+            raise ModelError(f"{name}: {vectors} vectors of {count} numbers, not a multiple of 8")
     for array, shape in shapes.items():
-        place = places[prefix + array]
+        place = places[array]
         dtype = "int8" if array in ("ngrams", "marks") else "float32"
         if place.shape != shape or place.dtype != dtype:
             refuse(array, f"is {place.dtype} {place.shape}, not {dtype} {shape}")
     for array, length in (("ngrams", ngram_size), ("in_w", hidden), ("mean0_u", summary)):
         if length == 0:
             refuse(array, "is empty")
-    return list(shapes)
+    others = places.keys() - shapes.keys()
+    if others:
+        raise ModelError(f"{name}: array {min(others)!r} is not part of the format")
 
 
 def _largest_number(arrays: Arrays) -> float:

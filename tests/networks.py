@@ -9,7 +9,7 @@ from clutter.markup import MARKUP_HASH_BITS, N_MARKUP_FEATURES, Markup
 from clutter.network import quantised, weight_shapes
 from clutter.page import KINDS, LABELS
 
-NGRAM_SIZE, MARKUP_SIZE, HIDDEN, SUMMARY = 4, 3, 5, 3
+NGRAM_SIZE, MARKUP_SIZE, HIDDEN, SUMMARY = 8, 8, 5, 3
 
 
 def random_model(seed: int = 0) -> Model:

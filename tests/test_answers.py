@@ -11,6 +11,7 @@ from clutter import LABELS
 from clutter.errors import CorpusError
 from clutter.features import Floats
 from clutter.labelled import LabelledPage
+from clutter.markup import N_MARKUP_FEATURES, without_hashes
 from clutter.page import KINDS
 from clutter.training.answers import (
     Answers,
@@ -20,7 +21,7 @@ from clutter.training.answers import (
     write_answers,
 )
 from clutter.training.samples import sample, text_samples
-from clutter.training.train import TAUGHT_WEIGHT, taught
+from clutter.training.train import HTML_TAUGHT_SHARE, TAUGHT_WEIGHT, TEXT_TAUGHT_SHARE, taught
 
 
 def certain(names: list[str], labels: list[str]) -> Floats:
@@ -120,22 +121,30 @@ def test_nothing_is_found_on_another_page() -> None:
 
 def test_a_label_is_mixed_with_the_answer() -> None:
     page = sample(page_of(STORY, ["nav", "body", "body", "?"], "forum"))
-    (made,) = taught([page], {"a": answers_of(STORY, SAID)}, 0.25)
+    (made,) = taught([page], {"a": answers_of(STORY, SAID)})
     title, body = LABELS.index("title"), LABELS.index("body")
-    assert made.target[1, [body, title]] == pytest.approx([0.75, 0.25])
+    share = TEXT_TAUGHT_SHARE
+    assert made.target[1, [body, title]] == pytest.approx([1 - share, share])
     assert made.target[2, body] == 1
     # a line without a label has that of the answer
     assert LABELS[made.target[3].argmax()] == "teaser"
     assert made.weight.tolist() == [1, 1, 1, 1]
     kinds = dict(zip(KINDS, made.kinds.tolist(), strict=True))
-    assert (kinds["forum"], kinds["article"]) == pytest.approx((0.75, 0.25))
+    assert (kinds["forum"], kinds["article"]) == pytest.approx((1 - share, share))
     assert made.sampling_weight == 1
+
+
+def test_what_the_page_shows_as_html_counts_more_against_the_answer() -> None:
+    page = page_of(STORY, ["nav", "body", "body", "?"])
+    markup = without_hashes(np.zeros((len(STORY), N_MARKUP_FEATURES), np.float32))
+    (made,) = taught([sample(page, markup=markup)], {"a": answers_of(STORY, SAID)})
+    assert made.target[1, LABELS.index("title")] == pytest.approx(HTML_TAUGHT_SHARE)
 
 
 def test_a_page_without_labels_has_those_of_the_answers_and_is_drawn_less_often() -> None:
     page = page_of(STORY, ["?"] * len(STORY))
     answers = answers_of(STORY[:3], SAID[:3], "listing")
-    (made,) = taught(text_samples([page]), {"a": answers}, 0.25)
+    (made,) = taught(text_samples([page]), {"a": answers})
     assert made.weight.tolist() == made.main_weight.tolist() == [1, 1, 1, 0]
     assert [LABELS[i] for i in made.target[:3].argmax(axis=1)] == SAID[:3]
     assert KINDS[made.kinds.argmax()] == "listing"
@@ -144,5 +153,5 @@ def test_a_page_without_labels_has_those_of_the_answers_and_is_drawn_less_often(
 
 def test_pages_without_answers_stay_as_they_are_and_those_without_anything_are_left_out() -> None:
     known, unknown = page_of(["Home"], ["nav"]), page_of(["Home"], ["?"])
-    made = taught(text_samples([known, unknown]), {"b": answers_of(STORY, SAID)}, 0.25)
+    made = taught(text_samples([known, unknown]), {"b": answers_of(STORY, SAID)})
     assert [page.target.argmax() for page in made] == [LABELS.index("nav")]

@@ -45,11 +45,11 @@ def test_the_command_writes_the_model_and_tells_how_far_it_is(
 ) -> None:
     file = tmp_path / "mine.safetensors"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(train, "how_many_steps", lambda samples, most: 3)
+        patch.setattr(train, "how_many_steps", lambda samples: 3)
         assert run(file, *TEXTS[:6]) == 0
     out = capsys.readouterr()
     assert out.out == ""
-    assert "text: step 3 of 3" in out.err
+    assert "model: step 3 of 3" in out.err
     assert out.err.endswith(f"wrote {file}\n")
     assert list(tmp_path.iterdir()) == [file]
     assert Model.load(file).metadata["pages"]["labelled"] == 6

@@ -1,4 +1,4 @@
-"""The model file: one file for both networks, checked before it is read.
+"""The model file, checked before it is read.
 
 Whatever has the name of a model file, loading it ends at once, with a model or with a
 ModelError, and without filling the memory.
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import copy
 import functools
-import gc
 import json
 import os
 import pickle
@@ -16,7 +15,6 @@ import sys
 import time
 import tracemalloc
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -44,26 +42,23 @@ def random_model(seed: int) -> Model:
     def normal(*shape: int) -> np.ndarray:
         return rng.normal(0, 0.4, shape).astype(np.float32)
 
-    weights = {name: normal(*shape) for name, shape in weight_shapes(4, 3, 5, 3).items()}
+    weights = {name: normal(*shape) for name, shape in weight_shapes(8, 8, 5, 3).items()}
     weights["shape_mean"] = normal(features.N_LINE_FEATURES)
     weights["shape_scale"] = np.abs(normal(features.N_LINE_FEATURES))
-    tables = quantised(normal(1 << features.BUCKET_BITS, 4))
-    marks = quantised(normal(1 << MARKUP_HASH_BITS, 3))
+    tables = quantised(normal(1 << features.BUCKET_BITS, 8))
+    marks = quantised(normal(1 << MARKUP_HASH_BITS, 8))
     return Model(*tables, *marks, weights, {"seed": seed, "note": "größer"})
 
 
 @pytest.fixture(scope="module")
-def both() -> Model:
-    """A model with a network for text and one for HTML."""
-    model = random_model(1)
-    model.html = random_model(2)
-    return model
+def made() -> Model:
+    return random_model(1)
 
 
 @pytest.fixture(scope="module")
-def saved(both: Model, tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    path = tmp_path_factory.mktemp("model") / "both.safetensors"
-    both.save(path)
+def saved(made: Model, tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    path = tmp_path_factory.mktemp("model") / "made.safetensors"
+    made.save(path)
     return path.read_bytes()
 
 
@@ -93,27 +88,20 @@ def changed(
 # one file
 
 
-def test_a_model_with_a_network_for_html_is_one_file(both: Model, tmp_path: Path) -> None:
+def test_a_model_is_one_file(made: Model, tmp_path: Path) -> None:
     file = tmp_path / "mine.safetensors"
-    both.save(file)
+    made.save(file)
     assert list(tmp_path.iterdir()) == [file]
     model = Model.load(file)
-    assert_same_answers(model, both)
-    assert model.html is not None
-    assert both.html is not None
-    assert (model.metadata, model.html.metadata) == (both.metadata, both.html.metadata)
-
-
-def test_a_model_without_a_network_for_html_has_none_again(tmp_path: Path) -> None:
-    random_model(3).save(tmp_path / "mine.safetensors")
-    assert Model.load(tmp_path / "mine.safetensors").html is None
+    assert_same_answers(model, made)
+    assert model.metadata == made.metadata
 
 
 def test_the_same_model_gives_the_same_bytes_also_after_loading(
-    both: Model, saved: bytes, file: Path
+    made: Model, saved: bytes, file: Path
 ) -> None:
     again = file.with_name("again.safetensors")
-    assert saved_bytes(both, again) == saved
+    assert saved_bytes(made, again) == saved
     assert saved_bytes(Model.load(file), again) == saved
     model = Model.load(file)
     model.label_html(HTML)
@@ -121,90 +109,35 @@ def test_the_same_model_gives_the_same_bytes_also_after_loading(
     assert saved_bytes(Model.load(file), file) == saved
 
 
-def test_labelling_text_does_not_read_the_network_for_html(saved: bytes, file: Path) -> None:
-    def spoil(header: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
-        arrays["html.out_b"][-1] = np.nan
-
-    file.write_bytes(changed(saved, spoil))
-    model = Model.load(file)
-    assert len(model.label(TEXT)) == 3
-    for _ in range(2):
-        with pytest.raises(ModelError, match=r"array 'html\.out_b' holds numbers that are not"):
-            model.label_html(HTML)
-    with pytest.raises(ModelError, match=r"html\.out_b"):
-        model.save(file)
-    assert file.read_bytes() == changed(saved, spoil)
-
-
-def test_a_loaded_model_stays_itself_when_another_takes_its_name(both: Model, file: Path) -> None:
+def test_a_loaded_model_stays_itself_when_another_takes_its_name(made: Model, file: Path) -> None:
     model = Model.load(file)
     other = random_model(5)
-    other.html = random_model(6)
     other.save(file)
-    assert_same_answers(model, both)
+    assert_same_answers(model, made)
     assert_same_answers(Model.load(file), other)
 
 
-def test_a_file_that_changed_in_place_is_not_read_half(saved: bytes, file: Path) -> None:
+def test_a_loaded_model_does_not_need_its_file(made: Model, saved: bytes, file: Path) -> None:
     model = Model.load(file)
     file.write_bytes(saved[:-1000])
-    with pytest.raises(ModelError, match=r"mine\.safetensors: the file has changed .* load it"):
-        model.label_html(HTML)
+    assert_same_answers(model, made)
+    with pytest.raises(ModelError, match=r"mine\.safetensors: not a model file"):
+        Model.load(file)
 
 
-def test_threads_that_ask_at_once_read_the_network_for_html_once(file: Path, both: Model) -> None:
-    model = Model.load(file)
-    read, calls = model._read_html, []
-    assert read is not None
-
-    def slow() -> Any:
-        calls.append(1)
-        time.sleep(0.05)
-        return read()
-
-    model._read_html = slow
-    with ThreadPoolExecutor(4) as pool:
-        found = [*pool.map(lambda _: model.html, range(4))]
-    assert len(calls) == 1
-    assert {id(html) for html in found} == {id(model.html)}
-    assert_same_answers(model, both)
-
-
-def test_a_loaded_model_can_be_copied_and_sent_to_a_process(file: Path, both: Model) -> None:
+def test_a_loaded_model_can_be_copied_and_sent_to_a_process(file: Path, made: Model) -> None:
     for other in (copy.deepcopy(Model.load(file)), pickle.loads(pickle.dumps(Model.load(file)))):
-        assert_same_answers(other, both)
+        assert_same_answers(other, made)
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="lists the open files of Linux")
-@pytest.mark.parametrize("reads_html", [False, True])
-def test_a_model_that_is_freed_keeps_no_file_open(file: Path, reads_html: bool) -> None:
-    gc.collect()
+def test_no_file_stays_open(file: Path) -> None:
     before = len(os.listdir("/proc/self/fd"))
     model = Model.load(file)
-    if reads_html:
-        model.label_html(HTML)
-        assert len(os.listdir("/proc/self/fd")) == before
     with pytest.raises(ModelError):
         Model.load(__file__)
-    del model
-    gc.collect()
     assert len(os.listdir("/proc/self/fd")) == before
-
-
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-def test_processes_of_one_fork_each_read_the_network_for_html(file: Path, both: Model) -> None:
-    model = Model.load(file)
-    children = []
-    for _ in range(4):
-        child = os.fork()
-        if child == 0:
-            try:
-                assert_same_answers(model, both)
-            except BaseException:
-                os._exit(1)
-            os._exit(0)
-        children.append(child)
-    assert [os.waitpid(child, 0)[1] for child in children] == [0] * 4
+    assert len(model.label(TEXT)) == 3
 
 
 # what is no model
@@ -261,11 +194,11 @@ def header_of(hidden: int, saved: bytes) -> bytes:
     """The start of a file that agrees with itself: a network with so large a state of a line."""
     length = int.from_bytes(saved[:8], "little")
     entries = json.loads(saved[8 : 8 + length])
-    shapes = weight_shapes(4, 3, hidden, 3)
+    shapes = weight_shapes(8, 8, hidden, 3)
     end = 0
     for name, entry in entries.items():
         if name != "__metadata__":
-            entry["shape"] = shapes.get(name.removeprefix("html."), entry["shape"])
+            entry["shape"] = shapes.get(name, entry["shape"])
             size = int(np.prod(entry["shape"])) * (1 if entry["dtype"] == "I8" else 4)
             entry["data_offsets"] = [end, end + size]
             end += size
@@ -334,7 +267,7 @@ def test_a_header_that_is_no_object_is_refused(file: Path, header: bytes) -> Non
 def test_arrays_that_share_bytes_or_leave_some_out_are_refused(saved: bytes, file: Path) -> None:
     length = int.from_bytes(saved[:8], "little")
     entries = json.loads(saved[8 : 8 + length])
-    entries["html.out_b"]["data_offsets"] = entries["out_b"]["data_offsets"]
+    entries["main_b"]["data_offsets"] = entries["out_b"]["data_offsets"]
     data = json.dumps(entries).encode()
     file.write_bytes(len(data).to_bytes(8, "little") + data + saved[8 + length :])
     with pytest.raises(ModelError, match="is not where the header says"):
@@ -347,17 +280,17 @@ def test_arrays_that_share_bytes_or_leave_some_out_are_refused(saved: bytes, fil
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        (lambda h, a: a.pop("html.marks"), "array 'html.marks' is missing"),
-        (lambda h, a: a.update({"html.in_b": a["html.in_b"][:-1].copy()}), "array 'html.in_b' is"),
-        (lambda h, a: a.update({"html.x": a["out_b"]}), "array 'html.x' is not part of the format"),
-        (lambda h, a: h.pop("html about"), "array 'html.conv0_b' is not part of the format"),
-        (lambda h, a: h.update({"html about": 5}), "does not say what the model is about"),
-        (lambda h, a: a.pop("html.group0_w"), "array 'html.group0_w' is missing"),
-        (lambda h, a: h.update(format=4.0), "format 4.0, and this version reads format 4"),
-        (lambda h, a: h.update(format=3), "format 3, .* train or tune the model again"),
+        (lambda h, a: a.pop("marks"), "array 'marks' is missing"),
+        (lambda h, a: a.update({"in_b": a["in_b"][:-1].copy()}), "array 'in_b' is"),
+        (lambda h, a: a.update({"x": a["out_b"]}), "array 'x' is not part of the format"),
+        (lambda h, a: h.pop("about"), "does not say what the model is about"),
+        (lambda h, a: h.update({"about": 5}), "does not say what the model is about"),
+        (lambda h, a: a.pop("group0_w"), "array 'group0_w' is missing"),
+        (lambda h, a: h.update(format=5.0), "format 5.0, and this version reads format 5"),
+        (lambda h, a: h.update(format=4), "format 4, .* train or tune the model again"),
     ],
 )
-def test_what_is_wrong_with_the_network_for_html_is_said_when_the_model_is_loaded(
+def test_what_is_wrong_with_a_network_is_said_when_the_model_is_loaded(
     saved: bytes, file: Path, change: Callable[..., object], reason: str
 ) -> None:
     file.write_bytes(changed(saved, change))
@@ -367,16 +300,16 @@ def test_what_is_wrong_with_the_network_for_html_is_said_when_the_model_is_loade
 
 @pytest.mark.parametrize("state", ["in_w", "mean0_u", "ngrams"])
 def test_a_network_with_a_size_of_zero_is_refused(file: Path, state: str) -> None:
-    sizes = {"ngrams": 4, "in_w": 5, "mean0_u": 3} | {state: 0}
-    shapes = weight_shapes(sizes["ngrams"], 3, sizes["in_w"], sizes["mean0_u"])
+    sizes = {"ngrams": 8, "in_w": 5, "mean0_u": 3} | {state: 0}
+    shapes = weight_shapes(sizes["ngrams"], 8, sizes["in_w"], sizes["mean0_u"])
     shapes |= {
         "shape_mean": (features.N_LINE_FEATURES,),
         "shape_scale": (features.N_LINE_FEATURES,),
     }
     weights = {name: np.zeros(shape, np.float32) for name, shape in shapes.items()}
     ngrams = np.zeros((1 << features.BUCKET_BITS, sizes["ngrams"]), np.int8)
-    marks = np.zeros((1 << MARKUP_HASH_BITS, 3), np.int8)
-    scales = [np.zeros(size, np.float32) for size in (sizes["ngrams"], 3)]
+    marks = np.zeros((1 << MARKUP_HASH_BITS, 8), np.int8)
+    scales = [np.zeros(size, np.float32) for size in (sizes["ngrams"], 8)]
     Model(ngrams, scales[0], marks, scales[1], weights).save(file)
     with pytest.raises(ModelError, match=f"array '{state}' is empty"):
         Model.load(file)
@@ -386,17 +319,15 @@ def test_a_network_with_a_size_of_zero_is_refused(file: Path, state: str) -> Non
 
 
 @pytest.mark.parametrize("name", ["in_w", "conv3_w", "mean1_w", "out_b", "ngrams_scale"])
-@pytest.mark.parametrize("prefix", ["", "html."])
 def test_weights_that_give_answers_that_are_no_numbers_are_refused(
-    saved: bytes, file: Path, prefix: str, name: str
+    saved: bytes, file: Path, name: str
 ) -> None:
     def enlarge(header: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
-        arrays[prefix + name][:] = 3e38
+        arrays[name][:] = 3e38
 
     file.write_bytes(changed(saved, enlarge))
-    kind = "HTML" if prefix else "text"
-    with pytest.raises(ModelError, match=f"weights of the network for {kind} are too large"):
-        Model.load(file).label_html(HTML)
+    with pytest.raises(ModelError, match="weights are too large"):
+        Model.load(file)
 
 
 @settings(max_examples=40)
@@ -416,7 +347,6 @@ def test_a_model_that_loads_gives_probabilities(
     file.write_bytes(changed(saved, enlarge))
     try:
         model = Model.load(file)
-        assert model.html is not None
     except ModelError:
         return
     with np.errstate(over="raise", invalid="raise"):

@@ -18,8 +18,8 @@ from clutter.network import (
     DILATIONS,
     NGRAM_CHUNK,
     blocks,
-    packed,
     quantised,
+    shifted,
     sum_markup_vectors,
 )
 
@@ -113,15 +113,15 @@ def test_text_beyond_one_chunk_is_summed_as_a_whole(small: Model) -> None:
 
 def test_a_line_of_many_hashes_of_markup_is_summed_as_a_whole() -> None:
     rng = np.random.default_rng(2)
-    table = rng.choice(np.array([-127, 3, 127], np.int8), (50, 6))
-    scale = rng.random(6).astype(np.float32)
+    table = rng.choice(np.array([-127, 3, 127], np.int8), (50, 8))
+    scale = rng.random(8).astype(np.float32)
     counts = np.array([0, 1, 256, 257, 0, 1000, 3])
     first = np.concatenate(([0], np.cumsum(counts)))
     hashes = rng.integers(0, 50, first[-1])
     hashes[: first[5]] = 49  # all alike: the largest sum that there can be
     table[49] = 127
     markup = Markup(np.zeros((7, N_MARKUP_FEATURES)), hashes, first, np.arange(7), np.zeros(7, int))
-    found = sum_markup_vectors(packed(table), scale, markup)
+    found = sum_markup_vectors(shifted(table), scale, markup)
     for line, count in enumerate(counts.tolist()):
         rows = table[hashes[first[line] : first[line + 1]]].astype(np.float64)
         expected = rows.sum(axis=0) * scale / np.sqrt(max(count, 1))

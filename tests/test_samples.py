@@ -102,6 +102,12 @@ def test_a_reference_says_more_about_main_content_than_labels_do_but_for_the_hea
     assert made.main_weight.tolist() == pytest.approx([1, 1, 0.3, 1, 0])
 
 
+def test_a_reference_that_breaks_off_says_nothing_of_what_a_reader_saw() -> None:
+    lines = ["The pump is made of steel.", "It is sold in three sizes.", "Read on"]
+    made = sample(page_of(lines, ["body", "body", "nav"], "product", (1, 0, 0)))
+    assert made.main_weight.tolist() == pytest.approx([1, 0, 0.3])
+
+
 def test_a_head_line_of_the_users_own_does_not_rename_a_page() -> None:
     page = LabelledPage("mine/a.tsv", {"page": "1"}, ("Home",), ("nav",))
     assert samples.sample(page).page == "mine/a.tsv"

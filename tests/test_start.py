@@ -58,7 +58,7 @@ def test_a_folder_without_such_a_file_gives_none(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("rows", "reason"), [(3, r"its size is \(3, 16\)"), (None, r"ngrams\.npz: cannot be read")]
+    ("rows", "reason"), [(3, r"its size is \(3, 32\)"), (None, r"ngrams\.npz: cannot be read")]
 )
 def test_a_damaged_file_or_one_of_another_size_is_named(
     tmp_path: Path, rows: int | None, reason: str

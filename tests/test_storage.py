@@ -112,8 +112,8 @@ def rewritten(
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        (lambda h: h.update(format=5), "format 5, and this version reads format 4"),
-        (lambda h: h.pop("format"), "format None, and this version reads format 4"),
+        (lambda h: h.update(format=6), "format 6, and this version reads format 5"),
+        (lambda h: h.pop("format"), "format None, and this version reads format 5"),
         (lambda h: h.update(labels=[]), "other labels than body, title"),
         (lambda h: h.update(labels="body"), "other labels than"),
         (lambda h: h.update(labels=[1, 2]), "other labels than"),
@@ -184,11 +184,11 @@ def test_an_array_of_another_kind_is_refused(saved: bytes, scratch: Path) -> Non
         load_bytes(scratch, rewritten(saved, change_arrays=widen))
 
 
-def test_vectors_that_cannot_be_packed_by_four_are_refused(saved: bytes, scratch: Path) -> None:
+def test_vectors_that_do_not_fill_integers_are_refused(saved: bytes, scratch: Path) -> None:
     def narrow(arrays: dict[str, np.ndarray]) -> None:
-        arrays["ngrams"] = arrays["ngrams"][:, :3].copy()
+        arrays["ngrams"] = arrays["ngrams"][:, :4].copy()
 
-    with pytest.raises(ModelError, match="n-gram vectors of 3 numbers, not a multiple of 4"):
+    with pytest.raises(ModelError, match="n-gram vectors of 4 numbers, not a multiple of 8"):
         load_bytes(scratch, rewritten(saved, change_arrays=narrow))
 
 

@@ -20,8 +20,8 @@ TEXTS = sorted(path for path in PAGES.glob("*.tsv") if "\n# html: " not in path.
 """The files of pages that stand there as text, without HTML."""
 
 SMALL = {
-    "NGRAM_SIZE": 4,
-    "MARKUP_SIZE": 4,
+    "NGRAM_SIZE": 8,
+    "MARKUP_SIZE": 8,
     "HIDDEN": 24,
     "SUMMARY": 8,
     "STEP_LINES": 300,
@@ -59,7 +59,7 @@ def tiny_training() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         for name, value in SMALL.items():
             patch.setattr(fit, name, value)
-        patch.setattr(train, "how_many_steps", lambda samples, most: 100)
+        patch.setattr(train, "how_many_steps", lambda samples: 100)
         patch.setattr(fit, "fit", shorter)
         yield
 

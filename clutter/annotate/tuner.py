@@ -67,9 +67,7 @@ def learn(job: Job) -> Learned:
             check_output(job.output)
             model = tune(model, job.read, forecast=job.forecast)
             if job.forecast:
-                # of HTML, the network for HTML is the one that will be used
-                html = model.html if model.metadata["pages"]["html"] else None
-                scores = (html or model).metadata["held_out_by_page"]
+                scores = model.metadata["held_out_by_page"]
             model.metadata["made_by"] = MAKER
             model.save(job.output)
         return Learned({name: guess(model, page) for name, page in job.others.items()}, scores)

@@ -135,7 +135,7 @@ def run(
     OSError (a full disk), MissingLibraryError. The work done before an error is saved.
     """
     # report a bad model now, once, and before its bytes are read for the settings
-    _ = load_model(options).html
+    load_model(options)
     if kind not in (None, *KINDS):
         raise BatchError(f"unknown kind {kind!r}; there are {', '.join(KINDS)}")
     settings = _settings(inputs, options, pattern) | {"by site": by_site, "from": kind}

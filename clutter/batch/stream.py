@@ -58,7 +58,7 @@ def results(
 
     Raises ModelError, WorkersError, MissingLibraryError, OSError.
     """
-    _ = load_model(options).html  # report a bad model at once
+    load_model(options)  # report a bad model at once
     workers = Workers(options, "", jobs, page_timeout, fork=True)
     try:
         for step, result in workers.results(steps, clean):

@@ -376,7 +376,7 @@ def serve_standard_streams() -> None:
 
 def _load_all(options: CleanOptions) -> None:
     """Load what cleaning may need. Raises ModelError, OSError."""
-    _ = load_model(options).html
+    load_model(options)
     with contextlib.suppress(ImportError):  # an optional library
         import clutter.html.lines  # noqa: F401
 

@@ -42,7 +42,7 @@ from clutter.training.samples import Sample, augment
 
 logger = logging.getLogger(__name__)
 
-NGRAM_SIZE, MARKUP_SIZE, HIDDEN, SUMMARY = 16, 24, 80, 40
+NGRAM_SIZE, MARKUP_SIZE, HIDDEN, SUMMARY = 32, 24, 112, 56
 """Sizes of the vector of an n-gram, of the vector of a markup hash, of a line's state, and of the
 running means."""
 

@@ -98,6 +98,8 @@ def sample(
         by_reference = (stated >= 0) & (index != _TITLE)
         main = np.where(by_reference, stated > 0, main)
         main_weight = np.where(by_reference, np.where(short, _SHORT_LINE_WEIGHT, 1), main_weight)
+        # some references break off: where a reader saw more, they say nothing
+        main_weight = np.where((stated == 0) & (index == _BODY), 0, main_weight)
     return Sample(
         page.site,
         lines,

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression
@@ -41,21 +41,19 @@ from clutter.training.samples import (
 logger = logging.getLogger(__name__)
 
 EPOCHS = 60
-TEXT_STEPS, TEXT_TEACHER_SHARE = 4000, 0.3
-HTML_STEPS, HTML_TEACHER_SHARE = 4000, 0.28
-"""Most steps for a network for text, and for one that also learns from HTML; and the share of the
-steps that a teacher is trained for."""
+STEPS, TEACHER_SHARE = 4000, 0.28
+"""Most steps of training, and the share of the steps that a teacher is trained for."""
 
 DISTILLATION_WEIGHT = 0.35
 """Share of a label that the answer of a perfect teacher would replace. For a real teacher it is
 multiplied by the teachers' macro F1."""
 
-TEMPERATURE, TAUGHT_TEMPERATURE = 1.25, 1.07
+TEMPERATURE, TAUGHT_TEMPERATURE = 1.25, 1.02
 """The final scores are divided by the first one after distillation from models of half the sites,
 because a model is still a little too certain then, and by the second one after distillation from
 the answers of a teacher. Chosen on dev sites by the calibration error."""
 
-KIND_REGULARISATION = 0.03
+KIND_REGULARISATION = 0.005
 """The inverse strength of regularisation when the last layer for kinds is fitted anew. Chosen on
 dev sites."""
 
@@ -77,8 +75,7 @@ def train(
     seed: int = 0,
     jobs: int = 1,
 ) -> Model:
-    """Train a model: a network for plain text and, if pages name their HTML files, another one
-    that reads both.
+    """Train a model for plain text and, if pages name their HTML files, for HTML.
 
     Unread pages are left out. ``views`` are half-cleaned copies of pages, which count less.
     ``answers`` are those of a teacher, by the name of a page; pages without labels are then of use
@@ -90,42 +87,51 @@ def train(
     """
     pages = [page for page in pages if not page.is_unread]
     answers = answers or {}
-    bare_texts, bare_views = text_samples(pages), text_samples(views, VIEW_WEIGHT, whole=False)
-    bare_html, bare_short = html_samples(pages), short_html_samples(pages)
-    texts, cleaned = (
-        taught(samples, answers, TEXT_TAUGHT_SHARE) for samples in (bare_texts, bare_views)
-    )
-    marked, short = (
-        taught(samples, answers, HTML_TAUGHT_SHARE) for samples in (bare_html, bare_short)
-    )
-    # counted before a teacher adds to them
-    labels = _labels(bare_texts + bare_views)
-    plans = [_Plan("text", texts + cleaned, labels, TEXT_STEPS, TEXT_TEACHER_SHARE)]
-    if marked:
-        # first, since it takes longest
-        samples = texts + marked + short + cleaned
-        labels += _labels(bare_html + bare_short)
-        plans.insert(0, _Plan("HTML", samples, labels, HTML_STEPS, HTML_TEACHER_SHARE))
+    texts, marked = text_samples(pages), html_samples(pages)
+    cleaned = text_samples(views, VIEW_WEIGHT, whole=False)
+    # HTML has the same lines once more
+    labels = sum(int(page.weight.sum()) for page in texts + cleaned)
+    bare = [*texts, *cleaned, *marked, *short_html_samples(pages)]
+    samples = taught(bare, answers)
+    sites = len({page.site for page in samples})
+    if sites < 2 or labels < 100:
+        raise TrainingError(
+            f"{labels} labelled lines of {sites} site(s): training needs at least 100 lines of 2 "
+            "sites (a page's site is the host of its '# url:' line)"
+        )
     # answers for other pages teach nothing
-    has_teacher = any(page.page in answers for page in texts)
-    *html, model = _distilled(plans, start, seed, jobs, has_teacher)
-    if html:
-        model.html = html[0]
-    counts = {"labelled": len(informative(bare_texts)), "views": len(cleaned), "html": len(marked)}
+    has_teacher = any(page.page in answers for page in samples)
+    logger.info(
+        "%d pages of %d sites, %d labelled lines%s",
+        len(samples), sites, labels, ", with a teacher's answers" if has_teacher else "",
+    )  # fmt: skip
+    steps = how_many_steps(samples)
+    scores = None
+    if not has_teacher:
+        samples, scores = _taught_by_halves(samples, steps, start, seed, jobs)
+    (model,) = fit_all([Task("model", samples, steps, seed, start)], jobs)
+    refit_kinds(model, bare)
+    for name in ("out_w", "out_b", "main_w", "main_b"):
+        model.weights[name] /= TAUGHT_TEMPERATURE if has_teacher else TEMPERATURE
+    counts = {"labelled": len(informative(texts)), "views": len(views), "html": len(marked)}
     if has_teacher:
-        counts["taught"] = len(texts) - counts["labelled"]
+        counts["taught"] = len(taught(texts, answers)) - counts["labelled"]
+    else:
+        model.metadata["held_out_by_site"] = scores
     model.metadata |= {
         "pages": counts,
+        "labelled_lines": labels,
+        "sites": sites,
         "languages": sorted({page.lang for page in pages}),
         "seed": seed,
     }
     return model
 
 
-def how_many_steps(samples: Sequence[Sample], most: int = TEXT_STEPS) -> int:
-    """Number of steps to see each line about 60 times: at least 200, at most ``most``."""
+def how_many_steps(samples: Sequence[Sample]) -> int:
+    """Number of steps to see each line about 60 times: at least 200, at most ``STEPS``."""
     total = sum(len(page.lines) for page in samples)
-    return int(np.clip(EPOCHS * total / step_lines(samples), 200, most))
+    return int(np.clip(EPOCHS * total / step_lines(samples), 200, STEPS))
 
 
 def answers_of(model: Model, pages: Sequence[Sample]) -> list[Page]:
@@ -151,17 +157,17 @@ def softened(sample: Sample, answer: Page, share: float) -> Sample:
     )
 
 
-def taught(samples: Sequence[Sample], answers: Mapping[str, Answers], share: float) -> list[Sample]:
+def taught(samples: Sequence[Sample], answers: Mapping[str, Answers]) -> list[Sample]:
     """The samples with the answers of a teacher: in place of a share of their labels, and alone
     where a line or a page has none. Samples that nothing is known of, neither labels nor answers,
     are left out."""
     return informative(
-        _taught(page, answers[page.page], np.float32(share)) if page.page in answers else page
-        for page in samples
+        _taught(page, answers[page.page]) if page.page in answers else page for page in samples
     )
 
 
-def _taught(sample: Sample, answers: Answers, share: np.float32) -> Sample:
+def _taught(sample: Sample, answers: Answers) -> Sample:
+    share = np.float32(TEXT_TAUGHT_SHARE if sample.markup is None else HTML_TAUGHT_SHARE)
     rows, labels, main = answers_for(sample.lines, answers)
     # the share of the answer for each line: 0 without one, 1 without a label
     of_labels, of_main = np.zeros((2, len(sample.lines)), np.float32)
@@ -201,31 +207,6 @@ def score_answers(pages: Sequence[Sample], answers: Sequence[Page]) -> dict[str,
     }
 
 
-@dataclass(frozen=True)
-class _Plan:
-    """A network to train: what for, on what, how many of the lines have labels, and for how many
-    steps at most; ``teacher_share`` is the share of the steps that its teachers are trained for."""
-
-    name: str
-    samples: list[Sample]
-    labels: int
-    most_steps: int
-    teacher_share: float
-
-    @property
-    def steps(self) -> int:
-        return how_many_steps(self.samples, self.most_steps)
-
-    @property
-    def sites(self) -> list[str]:
-        return sorted({page.site for page in self.samples})
-
-
-def _labels(samples: Sequence[Sample]) -> int:
-    """The number of labelled lines."""
-    return sum(int(page.weight.sum()) for page in samples)
-
-
 def refit_kinds(model: Model, samples: Sequence[Sample]) -> None:
     """Fit the last layer for the kinds of pages anew, with rare kinds weighted by the square root
     of how rare they are (last layer re-training, Kirichenko et al., 2022, arXiv:2204.02937): most
@@ -251,75 +232,25 @@ def _page_summary(model: Model, page: Sample) -> Floats:
     return model.page_summaries("\n".join(page.lines), page.markup)[:1]
 
 
-def _distilled(
-    plans: Sequence[_Plan], start: Floats | None, seed: int, jobs: int, has_teacher: bool
-) -> list[Model]:
-    """Train a network for each plan, on labels and on the answers of a teacher: those that the
-    samples hold already, or those of two models, each trained on half of the sites."""
-    for plan in plans:
-        sites, labels = plan.sites, plan.labels
-        if len(sites) < 2 or labels < 100:
-            raise TrainingError(
-                f"{labels} labelled lines of {len(sites)} site(s): training needs at least 100 "
-                "lines of 2 sites (a page's site is the host of its '# url:' line)"
-            )
-        logger.info(
-            "for %s: %d pages of %d sites, %d labelled lines%s",
-            plan.name, len(plan.samples), len(sites), labels,
-            ", with a teacher's answers" if has_teacher else "",
-        )  # fmt: skip
-    scores: list[dict[str, float]] = []
-    if has_teacher:
-        soft = [plan.samples for plan in plans]
-    else:
-        soft, scores = _taught_by_halves(plans, start, seed, jobs)
-    models = fit_all(
-        [
-            Task(plan.name, samples, plan.steps, seed, start)
-            for plan, samples in zip(plans, soft, strict=True)
-        ],
-        jobs,
-    )
-    for model, plan, samples in zip(models, plans, soft, strict=True):
-        refit_kinds(model, samples)
-        for name in ("out_w", "out_b", "main_w", "main_b"):
-            model.weights[name] /= TAUGHT_TEMPERATURE if has_teacher else TEMPERATURE
-        model.metadata |= {"labelled_lines": plan.labels, "sites": len(plan.sites)}
-    for model, score in zip(models, scores, strict=False):
-        model.metadata["held_out_by_site"] = score
-    return models
-
-
 def _taught_by_halves(
-    plans: Sequence[_Plan], start: Floats | None, seed: int, jobs: int
-) -> tuple[list[list[Sample]], list[dict[str, float]]]:
-    """For each plan, its samples mixed with the answers of two models, and the models' scores. Each
-    model is trained on half of the sites and answers for the other half. All are trained at the
-    same time."""
-    folds = []
-    tasks = []
-    for plan in plans:
-        number = {site: i for i, site in enumerate(plan.sites)}
-        groups = [number[page.site] for page in plan.samples]
-        split = GroupKFold(2, shuffle=True, random_state=seed).split(plan.samples, groups=groups)
-        folds.append(list(split))
-        steps = max(200, int(plan.steps * plan.teacher_share))
-        for fold, (seen, _) in enumerate(folds[-1], 1):
-            half = [plan.samples[i] for i in seen]
-            tasks.append(Task(f"{plan.name}, fold {fold}", half, steps, seed + fold, start))
-    teachers = iter(fit_all(tasks, jobs))
-    soft = []
-    scores = []
-    for plan, halves in zip(plans, folds, strict=True):
-        answers: dict[int, Page] = {}
-        for _, left_out in halves:
-            unseen = answers_of(next(teachers), [plan.samples[i] for i in left_out])
-            answers |= dict(zip(left_out.tolist(), unseen, strict=True))
-        scores.append(score_answers(plan.samples, [answers[i] for i in range(len(answers))]))
-        logger.info(
-            "%s, on sites not trained on: accuracy %.3f, macro F1 %.3f (models of half the sites)",
-            plan.name, scores[-1]["accuracy"], scores[-1]["macro_f1"],
-        )  # fmt: skip
-        share = DISTILLATION_WEIGHT * scores[-1]["macro_f1"]
-        soft.append([softened(page, answers[i], share) for i, page in enumerate(plan.samples)])
-    return soft, scores
+    samples: Sequence[Sample], steps: int, start: Floats | None, seed: int, jobs: int
+) -> tuple[list[Sample], dict[str, float]]:
+    """The samples mixed with the answers of two models, and the models' scores. Each model is
+    trained on half of the sites and answers for the other half."""
+    number = {site: i for i, site in enumerate(sorted({page.site for page in samples}))}
+    groups = [number[page.site] for page in samples]
+    folds = list(GroupKFold(2, shuffle=True, random_state=seed).split(samples, groups=groups))
+    steps = max(200, int(steps * TEACHER_SHARE))
+    halves = [[samples[i] for i in seen] for seen, _ in folds]
+    tasks = [Task(f"fold {i}", half, steps, seed + i, start) for i, half in enumerate(halves, 1)]
+    answers: dict[int, Page] = {}
+    for teacher, (_, left_out) in zip(fit_all(tasks, jobs), folds, strict=True):
+        unseen = answers_of(teacher, [samples[i] for i in left_out])
+        answers |= dict(zip(left_out.tolist(), unseen, strict=True))
+    scores = score_answers(samples, [answers[i] for i in range(len(answers))])
+    logger.info(
+        "on sites not trained on: accuracy %.3f, macro F1 %.3f (models of half the sites)",
+        scores["accuracy"], scores["macro_f1"],
+    )  # fmt: skip
+    share = DISTILLATION_WEIGHT * scores["macro_f1"]
+    return [softened(page, answers[i], share) for i, page in enumerate(samples)], scores

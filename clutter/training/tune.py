@@ -54,12 +54,9 @@ def tune(
     if not texts:
         raise TrainingError(f"no labelled line in {len(pages)} page(s)")
     labels = sum(int(page.weight.sum()) for page in texts)
-    logger.info("%d page(s), %d labelled lines", len(texts), labels)
-    model = _tuned(base, texts, seed, jobs, forecast)
-    model.html = base.html
-    if marked:
-        logger.info("and from the HTML of %d page(s)", len(marked))
-        model.html = _tuned(base.html or base, texts + marked, seed, jobs, forecast)
+    and_html = f", and the HTML of {len(marked)} of them" if marked else ""
+    logger.info("%d page(s), %d labelled lines%s", len(texts), labels, and_html)
+    model = _tuned(base, texts + marked, seed, jobs, forecast)
     model.metadata |= {
         "base": base.metadata,
         "pages": {"labelled": len(texts), "html": len(marked)},

@@ -19,10 +19,12 @@ import numpy as np
 from clutter import Model
 from clutter.labelled import LabelledPage
 from clutter.threads import one_thread
+from clutter.training import train
+from clutter.training.answers import read_answers
 from clutter.training.evaluate import Scores, evaluate
 from clutter.training.fit import fit
-from clutter.training.samples import sample
-from clutter.training.train import how_many_steps, train
+from clutter.training.samples import text_samples
+from clutter.training.start import read_start
 from clutter.training.tune import tune
 
 COUNTS = (1, 2, 3, 5, 8)
@@ -33,6 +35,9 @@ FEWEST = 8
 
 MEASURED = 12
 """Most pages of a site to measure on; there are always at least three."""
+
+BASE_STEPS = 1500
+"""Steps that the base is trained for: fewer than the shipped model, to save time."""
 
 DRAWS = 1
 """Number of random draws of pages per site."""
@@ -94,9 +99,9 @@ def trials(
                 scores(evaluate(model, dev, worst=0)) for model in (base, tuned)
             )
             fall = tuple((before_dev - after_dev).tolist())
-        samples = [sample(page.site, page.lines, page.labels) for page in train_pages]
+        samples = text_samples(train_pages)
         with one_thread():
-            steps = how_many_steps(samples)
+            steps = train.how_many_steps(samples)
             scratch = fit(samples, steps, draw).model()
         results.append(Trial(site, count, before, errors(tuned, left), errors(scratch, left), fall))
     return results
@@ -159,10 +164,14 @@ def main() -> None:
         common.tell(f"training a base without these {len(sites)} sites")
         others = [page for page in pages if page.site not in sites]
         views = common.train_views(args.corpus)
+        corpora = [common.ROOT / "labelled" / "corpora"]
         common.show_messages()
-        train(
+        train.STEPS = BASE_STEPS
+        train.train(
             common.authored_pages() + others,
             [page for page in views if page.site not in sites],
+            answers=read_answers(corpora),
+            start=read_start(corpora),
             seed=1,
             jobs=args.jobs,
         ).save(args.base)

