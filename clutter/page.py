@@ -44,8 +44,8 @@ paragraph in another part of the page, such as a preview or a copy for printing.
 
 
 FEEBLE, NEAR_BEST = 0.15, 0.6
-"""If no line of an article reaches the threshold, those with this share of the highest probability
-are kept, if that is at least ``FEEBLE``. Chosen on dev sites."""
+"""If no line of an article reaches the threshold, or only its headline, those with this share of
+the highest probability are kept, if that is at least ``FEEBLE``. Chosen on dev sites."""
 
 
 def unknown(what: str, name: str, known: Sequence[str]) -> str:
@@ -240,20 +240,22 @@ class Page:
 
         These are the lines that ``keeps`` selects, but what the page repeats is kept only once: a
         headline, in upper or lower case, and a line of ``REPEATED`` characters or more. If that is
-        no line of an article, its best lines are kept, unless the threshold asks for certainty.
+        nothing of an article but its headline, its best lines are kept, unless the threshold asks
+        for certainty.
 
         Raises CleaningError for an unknown label or a threshold outside 0 to 1.
         """
         kept = keeps(self.probabilities, self.main, keep, threshold, self.labels)
-        is_asked_for = MAIN in keep or "body" in keep
-        if not kept.any() and is_asked_for and threshold <= THRESHOLD and self._is_article:
-            scores = _scores(self.probabilities, self.main, keep, self.labels)
-            scores = np.where(self.boilerplate, 0, scores)
-            if scores.max() >= FEEBLE:
-                kept = scores >= NEAR_BEST * scores.max()
         is_title = np.zeros(len(self), bool)
         if "title" in self.labels:
             is_title = self.probabilities.argmax(axis=1) == self.labels.index("title")
+        is_asked_for = MAIN in keep or "body" in keep
+        has_text = bool((kept & ~is_title).any())
+        if not has_text and is_asked_for and threshold <= THRESHOLD and self._is_article:
+            scores = _scores(self.probabilities, self.main, keep, self.labels)
+            scores = np.where(self.boilerplate | (kept & is_title), 0, scores)
+            if scores.max() >= FEEBLE:
+                kept |= scores >= NEAR_BEST * scores.max()
         size = self.end - self.start
         # code or a table without one of its lines would be wrong
         is_long = (size >= REPEATED) & (self.unit == 0)

@@ -103,6 +103,18 @@ def test_an_article_whose_lines_are_all_doubtful_keeps_its_best_ones() -> None:
     assert made_page(lines, rows).clean() == made_page("", []).clean() == ""
 
 
+def test_an_article_of_which_only_the_headline_is_sure_keeps_its_best_lines_too() -> None:
+    rows = np.zeros((4, len(LABELS)))
+    rows[:, LABELS.index("body")] = 0.1, 0, 0.4, 0.2
+    rows[:, LABELS.index("nav")] = 1 - rows[:, LABELS.index("body")]
+    rows[1] = np.eye(len(LABELS))[LABELS.index("title")]
+    lines = "Home\nA short piece of news\nIt was seen at noon.\nMore"
+    article = made_page(lines, rows)
+    assert article.clean() == "A short piece of news\nIt was seen at noon."
+    assert article.clean(keep=["title"]) == "A short piece of news"
+    assert made_page(lines, rows, kind="other").clean() == "A short piece of news"
+
+
 def test_keeps_is_a_sum_over_the_kept_labels_that_reaches_the_threshold() -> None:
     rows = np.zeros((3, len(LABELS)), np.float32)
     rows[:, LABELS.index("title")] = 0.25, 0.5, 0
