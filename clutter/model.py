@@ -58,8 +58,10 @@ EMPTY_ARTICLE = 0.2
 """The probability of the kind article is multiplied by this if a page has no line of title or body:
 on dev sites that is so for one article in a hundred, and for one listing in ten."""
 
-ALSO_MAIN = {"forum": "comment", "listing": "teaser"}
-"""By kind of page, a label that is main content there, beside title and body."""
+ALSO_MAIN = {"forum": "comment", "listing": "teaser", "product": "meta"}
+"""By kind of page, a label that is main content there, beside title and body: replies, entries, the
+facts of a product. Chosen on dev sites. Not the teasers of services: references hold the cards of
+what a firm offers, but others of its teasers are news and events."""
 
 _IN_PRE = MARKUP_FEATURE_NAMES.index("in pre")
 

@@ -187,6 +187,8 @@ def test_the_lines_of_a_unit_get_their_mean_weighted_by_characters() -> None:
         ("listing", "teaser", 0.8),
         ("product", "comment", 0.3),
         ("product", "title", 0.8),
+        ("product", "meta", 0.8),
+        ("service", "teaser", 0.3),
     ],
 )
 def test_main_content_is_the_article_or_what_the_network_or_label_and_kind_say(
