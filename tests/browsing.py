@@ -125,8 +125,9 @@ class Person:
         wait_until(self.page, f"!{text_of('status')}.startsWith('saving')")
 
     def learned(self) -> None:
-        """Wait until the model is not at work."""
-        wait_until(self.page, f"!{text_of('learning')}.includes('at work')")
+        """Wait until the model is not at work. Its state is shown after the lines."""
+        said = text_of("learning")
+        wait_until(self.page, f"{said} !== '' && !{said}.includes('at work')")
 
     def labels(self) -> list[str]:
         """The labels of all lines, as they are shown."""
