@@ -85,9 +85,9 @@ class CleanPipeline:
         the errors of ``clean_many`` if the model cannot be used."""
         is_html = self.options.html_field is not None
         # bytes test the encoding
-        for answer in clean_many([Content(b"", is_html)], self.options):
-            if isinstance(answer, str):
-                raise CleaningError(f"no page can be cleaned with these settings: {answer}")
+        [answer] = clean_many([Content(b"", is_html)], self.options)
+        if isinstance(answer, str):
+            raise CleaningError(f"no page can be cleaned with these settings: {answer}")
 
     def process_item(self, item: Any, spider: Spider | None = None) -> Any:
         """Clean an item and return it. Raises DropItem if its page cannot be cleaned, or is not str

