@@ -41,6 +41,11 @@ _BY_CATEGORY = {
 }  # fmt: skip
 
 
+_IDEOGRAPHS, _HANGUL = (range(0x3400, 0x4DC0), range(0x4E00, 0xA000)), range(0xAC00, 0xD7A4)
+_NO_CLASS = range(0xD800, 0xF900)
+"""Surrogates, and characters for private use: they have no class."""
+
+
 @functools.cache
 def character_tables() -> tuple[NDArray[np.uint8], NDArray[np.uint32]]:
     """Class and folded code point of every character of the basic plane: two arrays (65536,).
@@ -48,19 +53,25 @@ def character_tables() -> tuple[NDArray[np.uint8], NDArray[np.uint32]]:
     Folding makes letters lower case and replaces every digit of every script by 0 and all
     white space by a space.
     """
-    plane = [chr(code) for code in range(65536)]
     by_category = {key: CLASS[name] for key, name in _BY_CATEGORY.items()}
-    classes = np.array([by_category.get(c, 0) for c in map(unicodedata.category, plane)], np.uint8)
+    classes = np.full(65536, CLASS["letter"], np.uint8)
+    # three quarters of the plane are large blocks: to look them up one by one takes 10 ms
+    classes[_NO_CLASS.start : _NO_CLASS.stop] = 0
+    blocks = (*_IDEOGRAPHS, _HANGUL, _NO_CLASS)
+    ends = [0, *(end for block in blocks for end in (block.start, block.stop)), 65536]
+    for first, stop in zip(ends[::2], ends[1::2], strict=True):
+        categories = map(unicodedata.category, map(chr, range(first, stop)))
+        classes[first:stop] = [by_category.get(category, 0) for category in categories]
     for name, characters in _BY_CHARACTER.items():
         classes[[ord(c) for c in characters]] = CLASS[name]
-    for first, last in ((0x3040, 0x30FF), (0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0xF900, 0xFAFF)):
-        block = classes[first : last + 1]
-        block[block == CLASS["letter"]] = CLASS["ideograph"]
+    for block in (range(0x3040, 0x3100), *_IDEOGRAPHS, range(0xF900, 0xFB00)):
+        part = classes[block.start : block.stop]
+        part[part == CLASS["letter"]] = CLASS["ideograph"]
     classes[[0x09, 0x0B, 0x0C, 0x1C, 0x1D, 0x1E, 0x1F, 0x85]] = CLASS["space"]
     classes[[*range(0x600, 0x606), 0x6DD, 0x70F, 0x8E2]] = 0  # format characters that are visible
     folded = np.arange(65536, dtype=np.uint32)
     upper = np.flatnonzero(classes == CLASS["upper"])
-    folded[upper] = [ord(plane[code].lower()[0]) for code in upper.tolist()]
+    folded[upper] = [ord(chr(code).lower()[0]) for code in upper.tolist()]
     folded[classes == CLASS["digit"]] = ord("0")
     folded[classes == CLASS["space"]] = ord(" ")
     return classes, folded

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import unicodedata
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from clutter.characters import (
+    _HANGUL,
+    _IDEOGRAPHS,
+    _NO_CLASS,
     CLASS,
     CLASSES,
     N_CLASSES,
@@ -82,3 +87,10 @@ def test_beyond_the_basic_plane_classes_go_by_blocks(name: str, first: int, last
 
 def test_no_text_has_no_classes() -> None:
     assert character_classes(code_points("")).size == 0
+
+
+def test_the_blocks_that_are_not_looked_up_hold_characters_of_one_category() -> None:
+    ideographs = {unicodedata.category(chr(code)) for block in _IDEOGRAPHS for code in block}
+    assert ideographs <= {"Lo", "Cn"}  # a version of Unicode may not have the last ones yet
+    assert {unicodedata.category(chr(code)) for code in _HANGUL} == {"Lo"}
+    assert {unicodedata.category(chr(code)) for code in _NO_CLASS} == {"Cs", "Co"}
