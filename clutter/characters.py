@@ -41,7 +41,8 @@ _BY_CATEGORY = {
 }  # fmt: skip
 
 
-_IDEOGRAPHS, _HANGUL = (range(0x3400, 0x4DC0), range(0x4E00, 0xA000)), range(0xAC00, 0xD7A4)
+_IDEOGRAPHS = (range(0x3400, 0x4DC0), range(0x4E00, 0xA000))
+_HANGUL = range(0xAC00, 0xD7A4)
 _NO_CLASS = range(0xD800, 0xF900)
 """Surrogates, and characters for private use: they have no class."""
 
@@ -55,9 +56,9 @@ def character_tables() -> tuple[NDArray[np.uint8], NDArray[np.uint32]]:
     """
     by_category = {key: CLASS[name] for key, name in _BY_CATEGORY.items()}
     classes = np.full(65536, CLASS["letter"], np.uint8)
-    # three quarters of the plane are large blocks: to look them up one by one takes 10 ms
+    # most of the plane are large blocks, in which each look-up would find the same
     classes[_NO_CLASS.start : _NO_CLASS.stop] = 0
-    blocks = (*_IDEOGRAPHS, _HANGUL, _NO_CLASS)
+    blocks = (*_IDEOGRAPHS, _HANGUL, _NO_CLASS)  # in order
     ends = [0, *(end for block in blocks for end in (block.start, block.stop)), 65536]
     for first, stop in zip(ends[::2], ends[1::2], strict=True):
         categories = map(unicodedata.category, map(chr, range(first, stop)))
