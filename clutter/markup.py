@@ -41,11 +41,15 @@ NAMED = {
 """For each of these kinds of containers, a feature says whether a line is inside a block (not body
 or html) with one of these words in its class or id."""
 
+TITLED = ("is a title", "part of a title", "words of a title")
+"""What a line shares with the titles in the page's head: html/headline.py."""
+
 MARKUP_FEATURE_NAMES = [
     *COUNTED,
     *(f"in {tag}" for tag in INSIDE),
     "hidden",
     *(f"named {name}" for name in NAMED),
+    *TITLED,
 ]
 N_MARKUP_FEATURES = len(MARKUP_FEATURE_NAMES)
 

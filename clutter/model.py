@@ -63,6 +63,10 @@ ALSO_MAIN = {"forum": "comment", "listing": "teaser", "product": "meta"}
 facts of a product. Chosen on dev sites. Not the teasers of services: references hold the cards of
 what a firm offers, but others of its teasers are news and events."""
 
+LIKELY_LISTING = 0.6
+"""From this probability of the kind listing on, all teasers of a page are main content. Chosen on
+dev sites, where references hold the cards of services that look like listings."""
+
 _IN_PRE = MARKUP_FEATURE_NAMES.index("in pre")
 
 
@@ -352,34 +356,39 @@ def _kinds_of_page(kinds: Floats, sections: Ints, a: int, b: int) -> Floats:
 
 
 def main_content(main: Floats, probabilities: Floats, kinds: Floats) -> Floats:
-    """The probability of each line that it is main content (lines,).
+    """The probability of each line that it is main content (lines,), from the network's own
+    answer ``main`` (lines,), its labels and the kinds of the page.
 
     If the page may be an article, that is the probability of its title and body: the labels know
-    articles better. On other pages it is ``main`` (lines,), the answer of the network, or what
-    follows from labels and kinds (``ALSO_MAIN``) where that is more: the replies of a thread are
-    often found, but not known as main content. If nothing would be kept then, the page is hardly
-    an article, and is read as of the kind that is the most probable now.
+    articles better. If nothing would be kept then, the page is hardly an article, and is read as
+    of the kind that is the most probable now.
     """
     article = probabilities[:, [LABELS.index(label) for label in ARTICLE]].sum(axis=1)
     is_article = np.minimum(kinds[KINDS.index("article")] / np.float32(MAYBE_ARTICLE), 1)
-    no_article = np.maximum(main, article + _also_main(probabilities, kinds))
-    whole: Floats = is_article * article + (1 - is_article) * no_article
+    others = _main_of_others(main, probabilities, kinds)
+    whole: Floats = is_article * article + (1 - is_article) * others
     if whole.size and whole.max() < THRESHOLD:
         weights = [EMPTY_ARTICLE if kind == "article" else 1 for kind in KINDS]
         kind = KINDS[np.argmax(kinds * weights)]
         certain = np.array([name == kind for name in KINDS], np.float32)
-        surely: Floats = np.maximum(main, article + _also_main(probabilities, certain))
+        surely = _main_of_others(main, probabilities, certain)
         if kind != "other" and surely.max() >= THRESHOLD:
             return surely
     return whole
 
 
-def _also_main(probabilities: Floats, kinds: Floats) -> Floats:
-    """The probability of each line that it is main content by ``ALSO_MAIN`` (lines,)."""
-    also = np.zeros(len(probabilities), np.float32)
+def _main_of_others(main: Floats, probabilities: Floats, kinds: Floats) -> Floats:
+    """The same for pages that are no articles: the answer of the network, or what follows from
+    labels and kinds where that is more. The replies of a thread are often found, but not known as
+    main content. Of products the labels know more."""
+    of_kind = dict(zip(KINDS, kinds, strict=True))
+    by_labels = probabilities[:, [LABELS.index(label) for label in ARTICLE]].sum(axis=1)
     for kind, label in ALSO_MAIN.items():
-        also += kinds[KINDS.index(kind)] * probabilities[:, LABELS.index(label)]
-    return also
+        likely = LIKELY_LISTING if kind == "listing" else 1
+        share = np.float32(min(of_kind[kind] / likely, 1))
+        by_labels += share * probabilities[:, LABELS.index(label)]
+    kept: Floats = np.maximum(main * (1 - of_kind["product"]), by_labels)
+    return kept
 
 
 def decide_together(probabilities: NDArray[np.float32], unit: Ints, size: Ints) -> None:

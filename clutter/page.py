@@ -44,8 +44,9 @@ paragraph in another part of the page, such as a preview or a copy for printing.
 
 
 FEEBLE, NEAR_BEST = 0.15, 0.6
-"""If no line of an article reaches the threshold, or only its headline, those with this share of
-the highest probability are kept, if that is at least ``FEEBLE``. Chosen on dev sites."""
+"""If no line of an article or of a page of the kind service reaches the threshold, or only its
+headline, those with this share of the highest probability are kept, if that is at least ``FEEBLE``.
+Chosen on dev sites."""
 
 
 def unknown(what: str, name: str, known: Sequence[str]) -> str:
@@ -230,8 +231,8 @@ class Page:
         return [self.text[start:end] for start, end in spans]
 
     @property
-    def _is_article(self) -> bool:
-        return len(self) > 0 and self.kind == "article"
+    def _is_one_text(self) -> bool:
+        return len(self) > 0 and self.kind in ("article", "service")
 
     def kept(
         self, *, keep: Collection[str] = KEPT, threshold: float = THRESHOLD
@@ -240,8 +241,8 @@ class Page:
 
         These are the lines that ``keeps`` selects, but what the page repeats is kept only once: a
         headline, in upper or lower case, and a line of ``REPEATED`` characters or more. If that is
-        nothing of an article but its headline, its best lines are kept, unless the threshold asks
-        for certainty.
+        nothing of an article or of a page of an organisation but its headline, its best lines are
+        kept, unless the threshold asks for certainty.
 
         Raises CleaningError for an unknown label or a threshold outside 0 to 1.
         """
@@ -251,7 +252,7 @@ class Page:
             is_title = self.probabilities.argmax(axis=1) == self.labels.index("title")
         is_asked_for = MAIN in keep or "body" in keep
         has_text = bool((kept & ~is_title).any())
-        if not has_text and is_asked_for and threshold <= THRESHOLD and self._is_article:
+        if not has_text and is_asked_for and threshold <= THRESHOLD and self._is_one_text:
             scores = _scores(self.probabilities, self.main, keep, self.labels)
             scores = np.where(self.boilerplate | (kept & is_title), 0, scores)
             if scores.max() >= FEEBLE:

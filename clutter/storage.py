@@ -30,7 +30,7 @@ from clutter.markup import MARKUP_FEATURE_NAMES, MARKUP_HASH_BITS
 from clutter.network import blocks, weight_shapes
 from clutter.page import KINDS, LABELS
 
-FORMAT_VERSION = 5
+FORMAT_VERSION = 6
 """Version of the model file. Increase it with every change to the meaning of the arrays, so also
 with every change to what features.py or the html package computes."""
 

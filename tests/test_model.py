@@ -185,7 +185,7 @@ def test_the_lines_of_a_unit_get_their_mean_weighted_by_characters() -> None:
         ("forum", "comment", 0.8),
         ("forum", "teaser", 0.3),
         ("listing", "teaser", 0.8),
-        ("product", "comment", 0.3),
+        ("product", "comment", 0.0),
         ("product", "title", 0.8),
         ("product", "meta", 0.8),
         ("service", "teaser", 0.3),
@@ -194,7 +194,8 @@ def test_the_lines_of_a_unit_get_their_mean_weighted_by_characters() -> None:
 def test_main_content_is_the_article_or_what_the_network_or_label_and_kind_say(
     kind: str, label: str, expected: float
 ) -> None:
-    """The network says 0.3; the label is certain to 0.8, and what is left is nav."""
+    """The network says 0.3, which does not count for products; the label is certain to 0.8, and
+    what is left is nav."""
     kinds = np.array([name == kind for name in KINDS], np.float32)
     of_label = {label: 0.8, "nav": 0.2}
     probabilities = np.array([[of_label.get(name, 0) for name in LABELS]], np.float32)
@@ -209,6 +210,16 @@ def test_a_page_of_which_nobody_knows_whether_it_is_an_article_is_half_of_each()
     assert found.tolist() == pytest.approx([0.5 * 0.85, 1])
 
 
+@pytest.mark.parametrize(("likely", "expected"), [(0.6, 1), (0.3, 0.5), (0, 0)])
+def test_the_teasers_of_a_page_that_is_likely_a_listing_are_its_entries(
+    likely: float, expected: float
+) -> None:
+    of_kinds = {"listing": likely, "service": 1 - likely}
+    kinds = np.array([of_kinds.get(name, 0) for name in KINDS], np.float32)
+    teaser = np.array([[name == "teaser" for name in LABELS]], np.float32)
+    assert main_content(np.zeros(1, np.float32), teaser, kinds) == pytest.approx(expected)
+
+
 @pytest.mark.parametrize(
     ("kinds", "label", "is_kept"),
     [
@@ -216,8 +227,8 @@ def test_a_page_of_which_nobody_knows_whether_it_is_an_article_is_half_of_each()
         ({"article": 0.6, "forum": 0.3, "other": 0.1}, "comment", True),
         ({"article": 0.95, "listing": 0.05}, "teaser", False),
         ({"article": 0.6, "listing": 0.4}, "nav", False),
-        ({"listing": 0.45, "service": 0.3, "other": 0.25}, "teaser", True),
-        ({"listing": 0.45, "other": 0.55}, "teaser", False),
+        ({"listing": 0.28, "service": 0.25, "other": 0.24, "forum": 0.23}, "teaser", True),
+        ({"listing": 0.25, "other": 0.75}, "teaser", False),
     ],
 )
 def test_a_page_without_any_main_content_is_read_as_of_another_kind(

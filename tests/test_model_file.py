@@ -286,7 +286,7 @@ def test_arrays_that_share_bytes_or_leave_some_out_are_refused(saved: bytes, fil
         (lambda h, a: h.pop("about"), "does not say what the model is about"),
         (lambda h, a: h.update({"about": 5}), "does not say what the model is about"),
         (lambda h, a: a.pop("group0_w"), "array 'group0_w' is missing"),
-        (lambda h, a: h.update(format=5.0), "format 5.0, and this version reads format 5"),
+        (lambda h, a: h.update(format=6.0), "format 6.0, and this version reads format 6"),
         (lambda h, a: h.update(format=4), "format 4, .* train or tune the model again"),
     ],
 )

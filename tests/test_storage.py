@@ -112,8 +112,8 @@ def rewritten(
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        (lambda h: h.update(format=6), "format 6, and this version reads format 5"),
-        (lambda h: h.pop("format"), "format None, and this version reads format 5"),
+        (lambda h: h.update(format=7), "format 7, and this version reads format 6"),
+        (lambda h: h.pop("format"), "format None, and this version reads format 6"),
         (lambda h: h.update(labels=[]), "other labels than body, title"),
         (lambda h: h.update(labels="body"), "other labels than"),
         (lambda h: h.update(labels=[1, 2]), "other labels than"),

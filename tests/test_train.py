@@ -23,6 +23,7 @@ from clutter.page import KINDS
 from clutter.training import train
 from clutter.training.answers import Answers, cell_hash
 from clutter.training.evaluate import evaluate
+from clutter.training.samples import sample
 from clutter.training.tune import tune
 
 
@@ -118,6 +119,24 @@ def test_with_the_answers_of_a_teacher_no_halves_are_trained(
     assert model.metadata["labelled_lines"] == labels
     assert not any("fold" in message for message in told)
     assert any("with a teacher's answers" in message for message in told)
+
+
+@pytest.mark.parametrize(
+    ("host", "weight"),
+    [
+        ("news.example", train.WRITTEN_WEIGHT),
+        ("www.news.example.org", train.WRITTEN_WEIGHT),
+        ("example.com", train.WRITTEN_WEIGHT),
+        ("news.org", 1),
+        ("my-example.com", 1),
+        ("example.news.org", 1),
+    ],
+)
+def test_pages_of_hosts_that_cannot_exist_are_drawn_less_often(host: str, weight: float) -> None:
+    """They were written to learn from."""
+    page = LabelledPage("a", {"url": f"https://{host}/a"}, STORY, ("nav", "body"))
+    assert train.written_less_often(sample(page)).sampling_weight == weight
+    assert train.written_less_often(sample(page, 0.5)).sampling_weight == weight / 2
 
 
 def test_answers_for_none_of_the_pages_are_as_good_as_none(

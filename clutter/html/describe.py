@@ -15,9 +15,19 @@ from typing import TypeVar
 import numpy as np
 
 from clutter.features import Ints
+from clutter.html.headline import titled
 from clutter.html.names import Kind, Names, kind_of, target_hashes
 from clutter.html.walk import BLOCKS, NEAR, WalkedLine
-from clutter.markup import COUNTED, INSIDE, MARKUP_HASH_BITS, N_MARKUP_FEATURES, Markup, runs
+from clutter.markup import (
+    COUNTED,
+    INSIDE,
+    MARKUP_HASH_BITS,
+    N_MARKUP_FEATURES,
+    NAMED,
+    TITLED,
+    Markup,
+    runs,
+)
 
 _DISTANCE = (0, 1, 2, 3, 3, 4, 4, 5, 5, 5)
 """The distance class of an element around a line, from the innermost; far ones share a class."""
@@ -25,6 +35,7 @@ _WITHIN, _TARGET = 6, 7
 """The distance classes of inline elements in the line's block, and of the target of its link."""
 _BIT = {tag: 1 << i for i, tag in enumerate(INSIDE)}
 _HIDDEN = 1 << len(INSIDE)
+_N_BITS = len(INSIDE) + 1 + len(NAMED)
 """The bits of the features behind ``COUNTED``: inside of these elements, in a hidden part, and then
 those of named containers."""
 _MIX = np.uint64(0xD6E8FEB86659FD93)
@@ -32,9 +43,11 @@ _MIX = np.uint64(0xD6E8FEB86659FD93)
 Value = TypeVar("Value", bound=Hashable)
 
 
-def describe(lines: Sequence[WalkedLine], elements: Sequence[Names]) -> Markup:
+def describe(
+    lines: Sequence[WalkedLine], elements: Sequence[Names], titles: Sequence[str]
+) -> Markup:
     """What the markup says about lines, in their order. ``elements`` are the names of all kinds of
-    elements on the page; lines refer to them by their index."""
+    elements on the page; lines refer to them by their index. ``titles`` are those in its head."""
     count = len(lines)
     columns = [(x.size, x.link, x.bold, x.links, x.depth, *x.family, x.unit) for x in lines]
     table = np.array(columns, np.int64).reshape(count, 8)
@@ -60,7 +73,9 @@ def describe(lines: Sequence[WalkedLine], elements: Sequence[Names]) -> Markup:
     inside = np.array([_around(path, bits) for path in paths], np.int64)[of_path]
     inside |= np.array([_around(within, bits) & _HIDDEN for within in withins], np.int64)[of_within]
     inside |= (features[:, 2] > 0) * _BIT["a"]  # also if no block is inside the link
-    features[:, len(COUNTED) :] = inside[:, None] >> np.arange(N_MARKUP_FEATURES - len(COUNTED)) & 1
+    of_bits = slice(len(COUNTED), len(COUNTED) + _N_BITS)
+    features[:, of_bits] = inside[:, None] >> np.arange(_N_BITS) & 1
+    features[:, -len(TITLED) :] = titled([line.text for line in lines], titles)
     pieces = np.stack((of_path, len(paths) + of_within, len(paths) + len(withins) + of_target), 1)
     hashes, begin = _hashes(paths, withins, targets, pieces, kinds)
     return Markup(features, hashes, begin, _groups(paths, kinds)[of_path], table[:, 7])

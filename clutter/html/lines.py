@@ -17,6 +17,7 @@ from turbohtml import Document, Text
 
 from clutter.html.decode import decoded_html
 from clutter.html.describe import describe, spread
+from clutter.html.headline import declared_titles
 from clutter.html.limits import MAX_LINES, limited, restore, too_many
 from clutter.html.metadata import Declared, declared
 from clutter.html.walk import Walk
@@ -85,6 +86,7 @@ def read_document(
 
     Raises HtmlError if it has more than ``MAX_LINES`` lines.
     """
+    titles = declared_titles(document)  # before the walk, which removes the title element
     walk = Walk(document)
     if not walk.lines:
         return _unmarked("", document, encoding, places)
@@ -99,7 +101,7 @@ def read_document(
         texts.append(line.text)
         nodes.append(line.nodes)
         rows.append(i)
-    markup = spread(describe(walk.lines, list(walk.elements)), np.array(rows, np.int64))
+    markup = spread(describe(walk.lines, list(walk.elements), titles), np.array(rows, np.int64))
     return HtmlText("\n".join(texts), markup, nodes, document, encoding, places)
 
 

@@ -110,7 +110,7 @@ def main() -> None:
         )
 
     others = peers()
-    names = ["clutter", "clutter, with title", *others]
+    names = ["clutter", "clutter with title", *others]
     if args.only:
         names = [name for name in names if name in args.only.split(",")]
     scores: dict[tuple[str, str], list[list[float]]] = defaultdict(list)
