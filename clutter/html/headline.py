@@ -56,12 +56,13 @@ def titled(lines: Sequence[str], titles: Sequence[str]) -> Floats:
     whole = {part for title in titles for part in _headlines(title)}
     several = [words for words in map(_words, whole) if len(words) > 2]
     all_words = frozenset[str]().union(*map(_words, titles))
+    joined = "\n".join(titles)  # to be searched at once: no line holds a line break
     for row, line in enumerate(lines):
         if len(line) > _LONG:
             continue
         words = line.casefold().split()
         text = " ".join(words)
-        is_part = len(text) >= _PART and any(text in title for title in titles)
+        is_part = len(text) >= _PART and text in joined
         similarity = 0.0
         if not all_words.isdisjoint(words):
             own = frozenset(words)
