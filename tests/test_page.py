@@ -99,6 +99,8 @@ def test_an_article_whose_lines_are_all_doubtful_keeps_its_best_ones() -> None:
     # unless only certain lines, or others, are asked for; or if nothing looks like an article
     assert article.clean(threshold=0.8) == article.clean(keep=["comment"]) == ""
     assert made_page(lines, rows, kind="other").clean() == ""
+    # what an organisation says of itself is one text too
+    assert made_page(lines, rows, kind="service").clean() == "One\nThree"
     rows[:, LABELS.index("body")] /= 4
     assert made_page(lines, rows).clean() == made_page("", []).clean() == ""
 
