@@ -365,28 +365,29 @@ def main_content(main: Floats, probabilities: Floats, kinds: Floats) -> Floats:
     """
     article = probabilities[:, [LABELS.index(label) for label in ARTICLE]].sum(axis=1)
     is_article = np.minimum(kinds[KINDS.index("article")] / np.float32(MAYBE_ARTICLE), 1)
-    others = _main_of_others(main, probabilities, kinds)
+    others = _main_of_others(main, article, probabilities, kinds)
     whole: Floats = is_article * article + (1 - is_article) * others
     if whole.size and whole.max() < THRESHOLD:
         weights = [EMPTY_ARTICLE if kind == "article" else 1 for kind in KINDS]
         kind = KINDS[np.argmax(kinds * weights)]
         certain = np.array([name == kind for name in KINDS], np.float32)
-        surely = _main_of_others(main, probabilities, certain)
+        surely = _main_of_others(main, article, probabilities, certain)
         if kind != "other" and surely.max() >= THRESHOLD:
             return surely
     return whole
 
 
-def _main_of_others(main: Floats, probabilities: Floats, kinds: Floats) -> Floats:
+def _main_of_others(main: Floats, article: Floats, probabilities: Floats, kinds: Floats) -> Floats:
     """The same for pages that are no articles: the answer of the network, or what follows from
     labels and kinds where that is more. The replies of a thread are often found, but not known as
-    main content. Of products the labels know more."""
+    main content. Of products the labels know more. ``article`` (lines,) is the probability of
+    title and body."""
     of_kind = dict(zip(KINDS, kinds, strict=True))
-    by_labels = probabilities[:, [LABELS.index(label) for label in ARTICLE]].sum(axis=1)
+    by_labels = article
     for kind, label in ALSO_MAIN.items():
         likely = LIKELY_LISTING if kind == "listing" else 1
         share = np.float32(min(of_kind[kind] / likely, 1))
-        by_labels += share * probabilities[:, LABELS.index(label)]
+        by_labels = by_labels + share * probabilities[:, LABELS.index(label)]
     kept: Floats = np.maximum(main * (1 - of_kind["product"]), by_labels)
     return kept
 
